@@ -1,0 +1,183 @@
+"""All settings, read from the environment once. A bad value names itself at start.
+
+Every variable has its line in docs/operations.md; a test holds that.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# What the process set keeps beside the database: the embedded server's address, the generated secret.
+STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var")))
+
+
+def _generated_secret() -> str:
+    """A secret of this installation, made at the first start, so that no default one exists."""
+    path = STATE_DIR / "secret_key"
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        STATE_DIR.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)  # the first of several processes wins; all read the same
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text()
+
+
+def _embedded_redis_url() -> str:
+    """Where `manage.py run` started the embedded server; without one, the usual local port."""
+    try:
+        return (STATE_DIR / "redis.url").read_text().strip()
+    except FileNotFoundError:
+        return "redis://127.0.0.1:6379/0"
+
+
+def _whole(name: str, *, default: int, low: int, high: int) -> int:
+    raw = env.str(name, default=str(default))
+    if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {low} to {high}, not {raw!r}")
+    return int(raw)
+
+
+def _one_of(name: str, *, default: str, choices: tuple[str, ...]) -> str:
+    value = env.str(name, default=default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
+
+
+def _list(name: str, *, default: str = "") -> list[str]:
+    return [item.strip() for item in env.str(name, default=default).split(",") if item.strip()]
+
+
+# --- What an operator sets ---------------------------------------------------------------------------------------------
+DEBUG = _one_of("DEBUG", default="false", choices=("true", "false", "1", "0", "True", "False")).lower() in ("true", "1")
+SECRET_KEY = env.str("SECRET_KEY", default="") or _generated_secret()
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
+CORS_ALLOWED_ORIGINS = _list("CORS_ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
+PORT = _whole("PORT", default=8000, low=1, high=65535)
+LOG_FORMAT = _one_of("LOG_FORMAT", default="console", choices=("json", "console"))
+LOG_LEVEL = _one_of("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+LIVE_TICK_MS = _whole("LIVE_TICK_MS", default=100, low=10, high=60_000)
+
+DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
+REDIS_URL = env.str("REDIS_URL", default="") or _embedded_redis_url()
+
+# Hot-path pool, per process. Behind PgBouncer before 1.21 in transaction mode set DATABASE_STATEMENT_CACHE=0.
+DATABASE_POOL_SIZE = _whole("DATABASE_POOL_SIZE", default=6, low=2, high=200)
+DATABASE_STATEMENT_CACHE = _whole("DATABASE_STATEMENT_CACHE", default=100, low=0, high=10_000)
+
+# --- Bounds of the submit path and the live feed: each with its reason -------------------------------------------------
+STORE_TIMEOUT_MS = 5_000  # a statement that takes longer is a fault, not load
+INDEX_TIMEOUT_MS = 500  # one Lua call on a batch takes a few ms; longer means that Redis is away
+INDEX_RETRY_MS = 500  # how long a Redis that failed is left alone before it is asked again
+BATCH_LIMIT = 256  # submissions a commit: past this a batch gets no cheaper, only later
+QUEUE_LIMIT = 4_096  # submissions waiting in a process: about 0.3 s of work; then 503 overloaded
+BODY_LIMIT = 16 * 1024  # bytes of a submit: 2 KiB of metadata and room
+BATCH_BODY_LIMIT = 4 * 1024 * 1024  # bytes of a batch: 1000 submits with full metadata
+METADATA_LIMIT = 2 * 1024  # bytes of JSON
+CATALOG_MAX_AGE_MS = 1_000  # how old definitions may be for reads; commits always check the version
+
+# --- Django --------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",  # first: it serves `runserver`
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "channels",
+    "rest_framework",
+    "adrf",
+    "leaderboard",
+    "realtime",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "gaming_leaderboard.urls"
+ASGI_APPLICATION = "asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+SERVESTATIC_USE_FINDERS = True  # no collectstatic step to forget; a deployment may still run it
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+
+def _database() -> dict[str, object]:
+    scheme = urlsplit(DATABASE_URL).scheme
+    if scheme == "sqlite":
+        config = env.db_url_config(DATABASE_URL)
+        # WAL lets readers go on beside the one writer; FULL makes a commit durable before it is acknowledged.
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        return config
+    if scheme in ("postgres", "postgresql"):
+        config = env.db_url_config(DATABASE_URL)
+        # Under ASGI a request would open its own connection; the pool keeps few. CONN_MAX_AGE must be 0 with it.
+        config["OPTIONS"] = {**config.get("OPTIONS", {}), "pool": {"min_size": 0, "max_size": 4, "timeout": 5}}
+        return config
+    raise ImproperlyConfigured(f"DATABASE_URL must start with sqlite:// or postgresql://, not {scheme!r}")
+
+
+DATABASES = {"default": _database()}
+if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+    raise ImproperlyConfigured(f"REDIS_URL must start with redis://, rediss:// or unix://, not {REDIS_URL.split(':')[0]!r}")
+
+# The layer that carries frames to the hubs: one subscription per process and watched board, see realtime.hub.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "gl.layer"},
+    }
+}
+
+REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": [], "DEFAULT_PERMISSION_CLASSES": []}
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+LOGGING_CONFIG = "gaming_leaderboard.logs.configure"
+LOGGING = {"format": LOG_FORMAT, "level": LOG_LEVEL}

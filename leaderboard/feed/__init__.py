@@ -1,0 +1,109 @@
+"""Between a write and the live boards: which boards are dirty, and the numbered frames.
+
+In: board names from the submit path; frames from the publisher. Out: the dirty set to the publisher; the
+last snapshot, the position and recent frames to whoever shows a board. All of it lives in Redis and may be
+lost: then the next publish starts a new epoch and watchers get a snapshot.
+
+What a Feed promises
+- `mark_dirty` is one round trip however many boards, and answers whether the caller is to ring the bell: at most one
+  caller per tick is, over all processes (server time). The bell is a rank-update task; it carries no data.
+- A dirty mark stays until `settle` is called with the count that was read before publishing; a mark made in between
+  survives. A publisher that dies loses nothing.
+- `publish` numbers: it stores the frame only if the position is still the one the frame was made from
+  (compare and swap), so offsets are contiguous within an epoch and two publishers can't both win.
+- `frames_since` returns every frame after a position, or None if any is missing: never a gap.
+- Feeds are per leaderboard, not per season: a frame says its season, and a new season starts a new epoch.
+- A lost feed is a new epoch, and epochs are never used again (random 64 bits).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from leaderboard.domain.snapshot import Row
+
+
+class FeedUnavailable(Exception):
+    """Redis did not answer in time; the live feed waits, submits do not."""
+
+
+class Position(NamedTuple):
+    epoch: str  # "" before anything was published
+    offset: int
+
+
+NOWHERE = Position("", 0)
+
+
+class State(msgspec.Struct, frozen=True):
+    """What was last published of a leaderboard: the whole top 100 at a position."""
+
+    epoch: str
+    offset: int
+    season: str  # as on the wire
+    total: int
+    rows: list[Row]
+
+    @property
+    def position(self) -> Position:
+        return Position(self.epoch, self.offset)
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One numbered step of a leaderboard: for each watched size the encoded message that brings a watcher there.
+
+    `resets` is true when the messages are snapshots (a new epoch), false when they are deltas from offset - 1.
+    """
+
+    epoch: str
+    offset: int
+    resets: bool
+    texts: dict[int, str]
+
+
+class Feed(Protocol):
+    """See the module's text for what every implementation promises."""
+
+    async def mark_dirty(self, leaderboards: Sequence[int]) -> int | None:
+        """Mark and return in how many ms the caller is to ring the bell, None if somebody else does."""
+        ...
+
+    async def take_bell(self) -> None:
+        """The bell has been heard: from now on a mark rings anew. Call before `dirty`."""
+        ...
+
+    async def dirty(self) -> Mapping[int, int]:
+        """The dirty leaderboards, each with its count of marks."""
+        ...
+
+    async def settle(self, leaderboard: int, count: int) -> bool:
+        """Take the mark off unless there were more marks than `count` since; whether it is off."""
+        ...
+
+    async def position(self, leaderboard: int) -> Position: ...
+
+    async def positions(self, leaderboards: Sequence[int]) -> list[Position]:
+        """One round trip."""
+        ...
+
+    async def state(self, leaderboard: int) -> State | None:
+        """What was last published, None if nothing is known."""
+        ...
+
+    async def publish(self, leaderboard: int, *, after: Position, state: State, frame: Frame) -> bool:
+        """Store state and frame if the position is still `after`; whether it was."""
+        ...
+
+    async def frames_since(self, leaderboard: int, position: Position) -> list[Frame] | None:
+        """The frames after `position`, in order, contiguous up to the newest; [] if it is the newest; None if that can't be had."""
+        ...
+
+    async def ping(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+def group_name(leaderboard: int) -> str:
+    """The channel-layer group that a leaderboard's frames are sent to."""
+    return f"leaderboard.{leaderboard}"

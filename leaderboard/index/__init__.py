@@ -1,0 +1,120 @@
+"""The rank order in Redis: derived from SQL, rebuilt whenever it is lost, never trusted over SQL.
+
+In: entries as the store committed them. Out: ranks and pages in board order. The index knows keys
+(smaller is better) and nothing of directions, names or seasons' meaning.
+
+What an Index promises
+- The order is `Entry.order` ascending, exact over the whole range of keys (+-(2**53-1)); ranks count from 1.
+- A write carries the absolute value and the entry's version. A version that is not newer than
+  the held one changes nothing, so writes may come twice, late and out of order.
+- A board is *ready* when it holds every entry that SQL has, apart from writes under way. A board that is
+  missing (new, flushed, evicted) or being rebuilt is *cold*: `place` still takes writes into a rebuild
+  that is under way, but answers no ranks, and reads raise IndexCold. Nothing is ever answered
+  from a half-filled board.
+- `rebuild` streams the entries from the store while live traffic goes on, with a lease, so that two
+  rebuilds do not run together and a dead one is taken over. Afterwards the board is ready.
+- All keys of one leaderboard share the hash tag {leaderboard id}, so leaderboards spread over a Redis Cluster.
+- Every call ends within `timeout_ms` (rebuild: each of its steps) and raises IndexUnavailable then. After a failure the index
+  counts as away for `retry_ms`: calls raise at once, so that a dead Redis costs nothing per submit.
+
+What breaks the promise: a Redis that comes back with older data and the marker still set. The sweep sees that
+the server's run id changed and calls `forget_all`.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from leaderboard.domain.score import BoardId, Entry
+
+
+class IndexUnavailable(Exception):
+    """Redis did not answer in time or refused; SQL answers instead."""
+
+
+class IndexCold(Exception):
+    """The board is not complete in the index; SQL answers until it is rebuilt."""
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Where an entry stands after its write, and where it stood before it (None: nowhere)."""
+
+    rank: int
+    previous_rank: int | None
+
+
+class Placing(msgspec.Struct, frozen=True):
+    """The answer for one board of a batch: `places` in the batch's order, and how many the board holds."""
+
+    places: tuple[Placed, ...]
+    total: int
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Consecutive entries; `first_rank` is the rank of the first one."""
+
+    entries: tuple[Entry, ...]
+    first_rank: int
+    total: int
+
+
+class Index(Protocol):
+    """See the module's text for what every implementation promises."""
+
+    async def place(self, batch: Mapping[BoardId, Sequence[Entry]]) -> dict[BoardId, Placing | None]:
+        """Put entries into their boards' order; one round trip for the whole batch, O(k log n).
+
+        None for a board that is cold. `rank` is the entry's place right after its own write (later writes of the
+        same batch may move it); an ignored write gets the held one's rank. Raises IndexUnavailable.
+        """
+        ...
+
+    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> Page:
+        """Raises IndexCold or IndexUnavailable, as do all reads."""
+        ...
+
+    async def around(self, board: BoardId, user_id: int, *, limit: int) -> Page | None:
+        """The player's entry with up to `limit` on either side; None if it is not on the board."""
+        ...
+
+    async def rank(self, board: BoardId, user_id: int) -> Page | None:
+        """A page of the one entry, None if it is not on the board."""
+        ...
+
+    async def count(self, board: BoardId) -> int: ...
+
+    async def remove(self, board: BoardId, user_ids: Sequence[int]) -> None:
+        """Take players off a board. A rebuild under way starts again."""
+        ...
+
+    async def ready(self, boards: Sequence[BoardId]) -> list[bool]:
+        """Which of the boards are complete; one round trip."""
+        ...
+
+    async def rebuild(self, board: BoardId, pages: AsyncIterator[list[Entry]]) -> int | None:
+        """Fill the board anew and make it ready; the number of entries read, None if another rebuild holds the lease.
+
+        `pages` must be read from the store after this call has begun (pass the generator, not its items).
+        """
+        ...
+
+    def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
+        """All entries in board order, by pages of ranks. For `check_index`; the board may move meanwhile."""
+        ...
+
+    async def forget(self, boards: Sequence[BoardId]) -> None:
+        """Drop boards: they are cold afterwards."""
+        ...
+
+    async def forget_all(self) -> int:
+        """Make every board cold; how many there were."""
+        ...
+
+    async def server_run_id(self) -> str:
+        """Changes when the Redis server is another one or was restarted."""
+        ...
+
+    async def ping(self) -> None: ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,194 @@
+"""The schema. Hot-path statements over it are in `leaderboard.store`; this module is for the admin and for reading.
+
+Rows of `GameSession` are append-only and `Catalog.version` moves with every definition: triggers, see
+`migrations/0002_triggers.py`.
+"""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from leaderboard.domain.score import SCORE_LIMIT
+
+
+def _in_range(field: str) -> Q:
+    return Q(**{f"{field}__gte": -SCORE_LIMIT, f"{field}__lte": SCORE_LIMIT})
+
+
+class Game(models.Model):
+    """Owns leaderboards and API keys; nothing crosses from one game to another."""
+
+    slug = models.SlugField(unique=True, max_length=64)
+    name = models.CharField(max_length=120)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Leaderboard(models.Model):
+    """The definition: what feeds the board, how entries meet and rank, and when it starts anew."""
+
+    class Operator(models.TextChoices):
+        BEST = "best"
+        SUM = "sum"
+        LATEST = "latest"
+        COUNT = "count"
+
+    class Direction(models.TextChoices):
+        DESC = "desc", "more is better"
+        ASC = "asc", "less is better"
+
+    game = models.ForeignKey(Game, on_delete=models.PROTECT, related_name="leaderboards")
+    slug = models.SlugField(unique=True, max_length=64)
+    title = models.CharField(max_length=120)
+    operator = models.CharField(max_length=8, choices=Operator, default=Operator.BEST)
+    sort_order = models.CharField(max_length=4, choices=Direction, default=Direction.DESC)
+    subscore_order = models.CharField(max_length=4, choices=Direction, default=Direction.DESC)
+    game_mode = models.CharField(max_length=64, blank=True, default="", help_text="Blank takes every mode.")
+    reset_schedule = models.CharField(
+        max_length=100, blank=True, default="", help_text="Blank (all-time), daily, weekly, monthly or a cron line."
+    )
+    time_zone = models.CharField(max_length=64, default="UTC")
+    min_score = models.BigIntegerField(null=True, blank=True, default=0)
+    max_score = models.BigIntegerField(null=True, blank=True)
+    authoritative = models.BooleanField(default=False, help_text="Only API keys write to it.")
+    is_active = models.BooleanField(default=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(operator__in=["best", "sum", "latest", "count"]), name="leaderboard_operator_known"),
+            models.CheckConstraint(
+                condition=Q(sort_order__in=["desc", "asc"]) & Q(subscore_order__in=["desc", "asc"]), name="leaderboard_order_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(min_score__isnull=True) | Q(max_score__isnull=True) | Q(min_score__lte=models.F("max_score")),
+                name="leaderboard_bounds_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class GameSession(models.Model):
+    """One submitted play. Append-only: the truth that every entry can be recomputed from."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="game_sessions", db_index=False)
+    game = models.ForeignKey(Game, on_delete=models.PROTECT, related_name="sessions", db_index=False)
+    score = models.BigIntegerField()
+    subscore = models.BigIntegerField(default=0)
+    game_mode = models.CharField(max_length=64, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+    timestamp = models.DateTimeField()
+    submitter = models.CharField(max_length=32, default="", help_text='The credential: "key:12" or "user:5".')
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - null is "none", not ""
+    fingerprint = models.BinaryField(null=True, help_text="Digest of what was asked, compared when the key comes again.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=_in_range("score") & _in_range("subscore"), name="gamesession_score_exact"),
+            # Settles retries: the second session of a key can't be stored. Partial, so that a submit without a key pays nothing.
+            models.UniqueConstraint(
+                fields=["submitter", "idempotency_key"], condition=Q(idempotency_key__isnull=False), name="gamesession_once_per_key"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index("user", models.F("timestamp").desc(), name="gamesession_user_time_idx"),  # a player's history
+            models.Index("game_mode", models.F("score").desc(), name="gamesession_mode_score_idx"),  # best runs of a mode
+        ]
+
+    def __str__(self) -> str:
+        return f"session {self.pk}"
+
+
+class SubmitAnswer(models.Model):
+    """The answer that was given for a session with an idempotency key; a retry gets the same bytes."""
+
+    session = models.OneToOneField(GameSession, on_delete=models.CASCADE, primary_key=True, related_name="answer")
+    answer = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"answer of session {self.pk}"
+
+
+class LeaderboardEntry(models.Model):
+    """What a player holds on a board.
+
+    `score_key` and `subscore_key` are the score and subscore with the board's direction taken out (smaller is better), so that
+    one index serves every direction: the total order is ascending (score_key, subscore_key, session_id).
+    """
+
+    leaderboard = models.ForeignKey(Leaderboard, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    season = models.BigIntegerField(default=0, help_text="When the season began, seconds since 1970 UTC; 0 is all-time.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="leaderboard_entries")
+    total_score = models.BigIntegerField()
+    subscore = models.BigIntegerField(default=0)
+    score_key = models.BigIntegerField()
+    subscore_key = models.BigIntegerField()
+    session_id = models.BigIntegerField(help_text="The session that set the value; the smaller one ranks first among equals.")
+    achieved_at = models.DateTimeField(help_text="When that session was.")
+    submissions = models.BigIntegerField(default=1, help_text="How many sessions came in: the entry's version.")
+    rank = models.BigIntegerField(null=True, blank=True, help_text="As of the last batch calculation; live ranks come from the index.")
+    last_updated = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "leaderboard entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["leaderboard", "season", "user"], name="leaderboardentry_once_per_player"),
+            models.CheckConstraint(condition=_in_range("total_score") & _in_range("subscore"), name="leaderboardentry_score_exact"),
+            models.CheckConstraint(
+                condition=(Q(score_key=models.F("total_score")) | Q(score_key=-models.F("total_score")))
+                & (Q(subscore_key=models.F("subscore")) | Q(subscore_key=-models.F("subscore"))),
+                name="leaderboardentry_keys_match",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["leaderboard", "season", "rank"], name="leaderboard_rank_idx"),  # pages by the calculated rank
+            # The board's total order: top, around and rank counts are index scans while the rank index is away.
+            models.Index(
+                fields=["leaderboard", "season", "score_key", "subscore_key", "session_id"],
+                include=["user", "submissions", "achieved_at"],
+                name="leaderboard_score_idx",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.leaderboard_id}/{self.season}/{self.user_id}"
+
+
+class ApiKey(models.Model):
+    """A game server's credential. The key itself is shown once; `digest` is its SHA-256 (it has 192 random bits)."""
+
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=120, blank=True, default="")
+    prefix = models.CharField(max_length=16, unique=True)
+    digest = models.BinaryField(max_length=32)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class Catalog(models.Model):
+    """One row: the version of all definitions and keys, moved by triggers, checked by every commit."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=1)
+    erasing = models.BooleanField(default=False, help_text="Open only inside the transaction that erases a player's sessions.")
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(id=1), name="catalog_one_row")]
+
+    def __str__(self) -> str:
+        return f"catalog {self.version}"

@@ -1,0 +1,191 @@
+"""SQL of the hot path. SQL is the truth: what is committed here has happened, all else is derived.
+
+In: checked submissions and questions about boards. Out: what each submission became, and entries in
+board order. One interface (`Store`), two dialects: `postgres` (asyncpg) and `sqlite`. No rule lives
+here that is not in `leaderboard.domain`, and both dialects are held to one contract suite.
+
+What a Store promises
+- `commit` is one transaction: when it returns, every `Landed` in its answer is durable; when it
+  raises, nothing of the batch is (or, for `StoreUnavailable`, the outcome is unknown).
+- A batch holds at most one submission per user (the caller sees to that; `batch.GroupCommit`
+  does). Sessions get ids in the batch's order, and a later commit by the same process gets larger ones.
+- Rows are locked in one order (users, then session keys, then entries sorted by board and user),
+  so concurrent processes do not deadlock.
+- A submission whose (submitter, idempotency key) exists already stores nothing and yields `Repeated`.
+- If one submission cannot be stored (its sum would leave +-(2**53-1)), it alone yields `Refused`
+  and stores nothing on any of its boards; the others land.
+- The definitions that a batch was checked against are named by `catalog_version`. If they changed since,
+  nothing is stored and `StaleCatalog` is raised: reload, check again, commit again.
+- Reads see every commit that returned before they began. Order and rank are the domain's
+  `Entry.order`, ascending; ranks count from 1.
+- Every call ends within a timeout and raises `StoreUnavailable` then; a cancelled call does not leave a
+  connection in a broken state.
+
+What breaks the promise: writing to the tables by hand without `rebuild_index` afterwards; changing a board's
+rules without recomputing its entries.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from leaderboard.domain.definition import Definition, Submission
+from leaderboard.domain.errors import Refusal
+from leaderboard.domain.score import BoardId, Entry
+
+
+class StaleCatalog(Exception):
+    """The definitions changed since `catalog_version`; nothing was stored."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a submission did to one board: the entry before (None if there was none) and after."""
+
+    board: BoardId
+    previous: Entry | None
+    current: Entry
+
+
+class Landed(msgspec.Struct, frozen=True):
+    """Stored now. `results` has one item per board it feeds, in the submission's order."""
+
+    session_id: int
+    results: tuple[Result, ...]
+
+
+class Repeated(msgspec.Struct, frozen=True):
+    """The idempotency key was used before: the session it made, and the answer given if one was kept."""
+
+    session_id: int
+    user_id: int
+    fingerprint: bytes
+    answer: bytes | None
+
+
+class Refused(msgspec.Struct, frozen=True):
+    refusal: Refusal
+
+
+Outcome = Landed | Repeated | Refused
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """An API key as the catalog holds it. `digest` is the SHA-256 of the whole key."""
+
+    id: int
+    game_id: int
+    digest: bytes
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+
+
+class Catalog(msgspec.Struct, frozen=True):
+    """Everything that a submit is checked against, as of one version."""
+
+    version: int
+    games: dict[str, int]  # slug -> id
+    definitions: tuple[Definition, ...]  # all leaderboards, inactive ones too
+    keys: tuple[KeyRecord, ...]  # keys that are not revoked
+
+
+class Player(msgspec.Struct, frozen=True):
+    id: int
+    username: str
+    name: str  # to show: "first last", else the username
+
+
+class SessionRecord(msgspec.Struct, frozen=True):
+    """One stored game session, as `session` returns it."""
+
+    id: int
+    user_id: int
+    game_id: int
+    score: int
+    subscore: int
+    game_mode: str
+    timestamp: datetime
+
+
+class Store(Protocol):
+    """See the module's text for what every implementation promises."""
+
+    async def commit(self, batch: Sequence[Submission], *, catalog_version: int) -> list[Outcome]:
+        """Store a batch in one transaction; one outcome per submission, in order.
+
+        Raises StaleCatalog or StoreUnavailable.
+        """
+        ...
+
+    async def keep_answer(self, answers: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        """Keep the answer of each (session id, answer) unless one is kept; return the kept ones, in order."""
+        ...
+
+    async def catalog(self) -> Catalog: ...
+
+    async def catalog_version(self) -> int:
+        """Changes whenever a game, leaderboard or API key does (database triggers see to it)."""
+        ...
+
+    async def ensure_players(self, players: Sequence[tuple[str, str]]) -> dict[str, Player]:
+        """Find or create a user per (username, name to show); by username. A user found keeps its name."""
+        ...
+
+    async def players(self, user_ids: Sequence[int]) -> dict[int, Player]:
+        """The users of these ids, by id; unknown ids are left out."""
+        ...
+
+    async def player(self, username: str) -> Player | None: ...
+
+    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> list[Entry]:
+        """Entries ranked offset+1 .. offset+limit."""
+        ...
+
+    async def entry(self, board: BoardId, user_id: int) -> Entry | None: ...
+
+    async def around(self, board: BoardId, entry: Entry, *, limit: int) -> tuple[list[Entry], list[Entry]]:
+        """Up to `limit` entries just better than `entry` and up to `limit` just worse, each in board order."""
+        ...
+
+    async def count(self, board: BoardId) -> int: ...
+
+    async def ranks(self, wanted: Sequence[tuple[BoardId, Entry]]) -> list[int]:
+        """The rank each entry has or would have: 1 + how many of its board are better. One statement.
+
+        Counting stops at RANK_COUNT_LIMIT better entries; beyond that the answer is the entry's `rank`
+        column (the last batch calculation) if it has one, else RANK_COUNT_LIMIT + 1.
+        """
+        ...
+
+    def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
+        """All entries of a board by pages, in ascending order of user id; each page is its own read."""
+        ...
+
+    async def boards(self) -> list[BoardId]:
+        """Every (leaderboard, season) that has entries."""
+        ...
+
+    async def last_session_id(self) -> int:
+        """The largest session id committed, 0 if none."""
+        ...
+
+    async def entries_since(self, session_id: int, *, limit: int) -> tuple[int, list[tuple[BoardId, Entry]]]:
+        """The entries that belong to the users and games of the first `limit` sessions with a larger id.
+
+        Also returns the last session id looked at (`session_id` itself if there was none).
+        """
+        ...
+
+    async def calculate_ranks(self, board: BoardId) -> int:
+        """Write each entry's present rank into its `rank` column; return how many changed."""
+        ...
+
+    async def ping(self) -> None: ...
+
+    async def aclose(self) -> None:
+        """Close what is open; the next call opens anew."""
+        ...
+
+
+RANK_COUNT_LIMIT = 10_000  # better entries that a fallback rank counts at most: about 1 ms of index scan
