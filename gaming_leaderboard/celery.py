@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
-from kombu import Queue
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaming_leaderboard.settings")
 
@@ -31,7 +31,8 @@ broker_url = settings.REDIS_URL.replace("unix://", "redis+socket://", 1)
 app.conf.update(
     broker_url=broker_url,
     task_ignore_result=True,
-    task_queues=[Queue(name) for name in QUEUES],
+    # Each with an exchange and key of its own: by default all three would share the default queue's, and each get every task.
+    task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
     task_default_queue="medium",
     task_routes={
         "leaderboard.tasks.rank_update": {"queue": "high"},

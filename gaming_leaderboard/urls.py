@@ -1,6 +1,16 @@
-"""Where paths lead."""
+"""Where paths lead. What starts with a prefix of `handler.PREFIXES` is served by the slim handler, the rest by Django's."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from leaderboard.api import health
+
+urlpatterns = [
+    path("livez", health.Livez.as_view()),
+    path("readyz", health.Readyz.as_view()),
+    path("metrics", health.Metrics.as_view()),
+    path("api/v1/", include("leaderboard.api.urls")),
+    path("api/", include("leaderboard.api.negotiated")),
+    path("admin/", admin.site.urls),
+    path("", include("realtime.urls")),
+]

@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class LeaderboardConfig(AppConfig):
     name = "leaderboard"
     verbose_name = "Leaderboards"
+
+    def ready(self) -> None:
+        from leaderboard import checks
+
+        checks.register_all()

@@ -29,9 +29,7 @@ def round_up(top: int) -> int:
 def diff(old: list[Row], new: list[Row]) -> Delta:
     """The smallest delta: rows that kept their data and their relative order are not in it."""
     place = {row["player"]: index for index, row in enumerate(old)}
-    kept = [
-        index for index, row in enumerate(new) if row["player"] in place and _same(old[place[row["player"]]], row)
-    ]
+    kept = [index for index, row in enumerate(new) if row["player"] in place and _same(old[place[row["player"]]], row)]
     still = _longest_increasing([place[new[index]["player"]] for index in kept])
     unmoved = {kept[position] for position in still}
     present = {row["player"] for row in new}

@@ -7,8 +7,10 @@ lost: then the next publish starts a new epoch and watchers get a snapshot.
 What a Feed promises
 - `mark_dirty` is one round trip however many boards, and answers whether the caller is to ring the bell: at most one
   caller per tick is, over all processes (server time). The bell is a rank-update task; it carries no data.
-- A dirty mark stays until `settle` is called with the count that was read before publishing; a mark made in between
-  survives. A publisher that dies loses nothing.
+- A dirty mark stays until `settle` is called with the mark that was read before publishing; a mark made in between
+  survives. A publisher that dies loses nothing. A mark is a number that is never given out again, so two publishers
+  that overlap can't settle each other's news.
+- A bell that is lost on the way (its task never ran) is rung again by the first mark after a second or two ticks, whichever is longer.
 - `publish` numbers: it stores the frame only if the position is still the one the frame was made from
   (compare and swap), so offsets are contiguous within an epoch and two publishers can't both win.
 - `frames_since` returns every frame after a position, or None if any is missing: never a gap.
@@ -74,11 +76,11 @@ class Feed(Protocol):
         ...
 
     async def dirty(self) -> Mapping[int, int]:
-        """The dirty leaderboards, each with its count of marks."""
+        """The dirty leaderboards, each with its latest mark."""
         ...
 
-    async def settle(self, leaderboard: int, count: int) -> bool:
-        """Take the mark off unless there were more marks than `count` since; whether it is off."""
+    async def settle(self, leaderboard: int, mark: int) -> bool:
+        """Take the mark off unless there was another since; whether it is off."""
         ...
 
     async def position(self, leaderboard: int) -> Position: ...
@@ -92,11 +94,17 @@ class Feed(Protocol):
         ...
 
     async def publish(self, leaderboard: int, *, after: Position, state: State, frame: Frame) -> bool:
-        """Store state and frame if the position is still `after`; whether it was."""
+        """Store state and frame if the position is still `after`; whether it was.
+
+        False may also mean that this very frame was stored by a try that seemed to fail: read `state` before making another.
+        """
         ...
 
     async def frames_since(self, leaderboard: int, position: Position) -> list[Frame] | None:
-        """The frames after `position`, in order, contiguous up to the newest; [] if it is the newest; None if that can't be had."""
+        """The frames after `position`, in order, contiguous up to the newest; [] if it is the newest; None if that can't be had.
+
+        Nothing can be had from NOWHERE, nor from a position that the feed has not reached or does not know.
+        """
         ...
 
     async def ping(self) -> None: ...

@@ -8,11 +8,12 @@ What an Index promises
 - A write carries the absolute value and the entry's version. A version that is not newer than
   the held one changes nothing, so writes may come twice, late and out of order.
 - A board is *ready* when it holds every entry that SQL has, apart from writes under way. A board that is
-  missing (new, flushed, evicted) or being rebuilt is *cold*: `place` still takes writes into a rebuild
+  missing (new, flushed, any of its keys lost) or being rebuilt is *cold*: `place` still takes writes into a rebuild
   that is under way, but answers no ranks, and reads raise IndexCold. Nothing is ever answered
   from a half-filled board.
 - `rebuild` streams the entries from the store while live traffic goes on, with a lease, so that two
   rebuilds do not run together and a dead one is taken over. Afterwards the board is ready.
+- A write over several boards may reach some and fail for others: IndexUnavailable then, and coming again is harmless.
 - All keys of one leaderboard share the hash tag {leaderboard id}, so leaderboards spread over a Redis Cluster.
 - Every call ends within `timeout_ms` (rebuild: each of its steps) and raises IndexUnavailable then. After a failure the index
   counts as away for `retry_ms`: calls raise at once, so that a dead Redis costs nothing per submit.
@@ -21,7 +22,7 @@ What breaks the promise: a Redis that comes back with older data and the marker 
 the server's run id changed and calls `forget_all`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -59,6 +60,13 @@ class Page(msgspec.Struct, frozen=True):
     total: int
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """Up to which session the sweep has seen to it that the index has all, and on which server that was."""
+
+    run_id: str
+    session_id: int
+
+
 class Index(Protocol):
     """See the module's text for what every implementation promises."""
 
@@ -85,21 +93,26 @@ class Index(Protocol):
     async def count(self, board: BoardId) -> int: ...
 
     async def remove(self, board: BoardId, user_ids: Sequence[int]) -> None:
-        """Take players off a board. A rebuild under way starts again."""
+        """Take players off a board, after SQL has committed that. A rebuild under way starts again.
+
+        A write of theirs that was under way may still come afterwards: `check_index` finds it, a rebuild takes it off.
+        """
         ...
 
     async def ready(self, boards: Sequence[BoardId]) -> list[bool]:
         """Which of the boards are complete; one round trip."""
         ...
 
-    async def rebuild(self, board: BoardId, pages: AsyncIterator[list[Entry]]) -> int | None:
+    async def rebuild(self, board: BoardId, read: Callable[[], AsyncIterator[list[Entry]]]) -> int | None:
         """Fill the board anew and make it ready; the number of entries read, None if another rebuild holds the lease.
 
-        `pages` must be read from the store after this call has begun (pass the generator, not its items).
+        `read` begins to read the board's entries from the store, each player once; it is called again whenever the
+        rebuild has to start again. Whatever it raises ends the rebuild. Raises IndexUnavailable also if it was made to
+        start again too often.
         """
         ...
 
-    def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
+    def entries(self, board: BoardId, *, page: int = 1_000) -> AsyncIterator[list[Entry]]:
         """All entries in board order, by pages of ranks. For `check_index`; the board may move meanwhile."""
         ...
 
@@ -108,8 +121,18 @@ class Index(Protocol):
         ...
 
     async def forget_all(self) -> int:
-        """Make every board cold; how many there were."""
+        """Make every board cold; how many there were. Walks the whole keyspace in bounded steps: for the rare occasion."""
         ...
+
+    async def boards(self) -> list[BoardId]:
+        """The boards that hold anything. Walks the keyspace, as `forget_all` does."""
+        ...
+
+    async def mark(self) -> Mark | None:
+        """The sweep's mark, None if it is lost: then nothing is known of this index."""
+        ...
+
+    async def set_mark(self, mark: Mark) -> None: ...
 
     async def server_run_id(self) -> str:
         """Changes when the Redis server is another one or was restarted."""

@@ -1,0 +1,41 @@
+"""The ASGI application: API requests by the slim handler, WebSockets by the hub, pages and the admin by Django."""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaming_leaderboard.settings")
+pages = get_asgi_application()
+
+# Django must be set up before these.
+from gaming_leaderboard.handler import PREFIXES, ApiHandler  # noqa: E402
+from leaderboard import runtime  # noqa: E402
+from realtime.routing import close_realtime, websocket_application  # noqa: E402
+
+api = ApiHandler()
+
+
+async def application(scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
+    """Route by protocol and path; under a server that speaks lifespan, stop cleanly."""
+    if scope["type"] == "http":
+        await (api if scope["path"].startswith(PREFIXES) else pages)(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await websocket_application(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    else:
+        raise ValueError(f"no such protocol here: {scope['type']}")
+
+
+async def _lifespan(receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await close_realtime()
+            await runtime.services().aclose()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

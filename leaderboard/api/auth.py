@@ -1,0 +1,61 @@
+"""Who asks, from the request: an API key, or a browser's session with its CSRF token."""
+
+from importlib import import_module
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import aget_user
+from django.db import close_old_connections, connections
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from leaderboard import runtime
+from leaderboard.domain.errors import CsrfFailed, NotAuthenticated
+from leaderboard.services.credentials import Credential, check_api_key, of_user
+from leaderboard.store import Player
+
+_SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
+
+
+def _unreachable(request: HttpRequest) -> HttpResponse:
+    raise AssertionError("the CSRF check never calls on")
+
+
+_csrf = CsrfViewMiddleware(_unreachable)
+
+
+async def authenticate(request: HttpRequest) -> Credential:
+    """The request's credential. An API key costs no I/O; raises NotAuthenticated or CsrfFailed."""
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    if header:
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() == "api-key" and secret:
+            return await check_api_key(runtime.services().catalogs, secret.strip(), now=runtime.utc_now())
+        raise NotAuthenticated("Use \"Authorization: Api-Key <key>\".")
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        return await _session_user(request)
+    raise NotAuthenticated("Use \"Authorization: Api-Key <key>\", or sign in.")
+
+
+async def _session_user(request: HttpRequest) -> Credential:
+    """A browser's user. Cookies are sent by other sites' pages too, so the CSRF token decides first."""
+    _csrf.process_request(request)
+    refused = _csrf.process_view(request, _unreachable, (), {})
+    if refused is not None:
+        raise CsrfFailed("Send the CSRF cookie's value in the header X-CSRFToken.")
+    request.session = _SessionStore(request.COOKIES[settings.SESSION_COOKIE_NAME])
+    try:
+        user = await aget_user(request)
+    finally:
+        # Outside Django's own handler nobody else gives the connection back.
+        await sync_to_async(_give_back)()
+    if not user.is_authenticated or not user.is_active:
+        raise NotAuthenticated("The session has ended; sign in again.")
+    return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))
+
+
+def _give_back() -> None:
+    close_old_connections()
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor == "postgresql":
+            connection.close()

@@ -1,0 +1,74 @@
+"""Refusals as RFC 9457 problem documents: the one table from code to status."""
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from leaderboard.domain import errors
+from leaderboard.domain.errors import Refusal
+
+STATUS: dict[type[Refusal], int] = {
+    errors.InvalidBody: 400,
+    errors.InvalidParameter: 400,
+    errors.InvalidPlayer: 400,
+    errors.InvalidMetadata: 400,
+    errors.InvalidIdempotencyKey: 400,
+    errors.PlayerRequired: 400,
+    errors.NotAuthenticated: 401,
+    errors.Forbidden: 403,
+    errors.CsrfFailed: 403,
+    errors.PlayerNotAllowed: 403,
+    errors.AuthoritativeBoard: 403,
+    errors.NotFound: 404,
+    errors.LeaderboardNotFound: 404,
+    errors.SeasonNotFound: 404,
+    errors.NotRanked: 404,
+    errors.MethodNotAllowed: 405,
+    errors.NotAcceptable: 406,
+    errors.BodyTooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.GameModeMismatch: 422,
+    errors.ScoreOutOfRange: 422,
+    errors.TotalOutOfRange: 422,
+    errors.IdempotencyKeyReused: 422,
+    errors.InvalidDefinition: 422,
+    errors.InternalError: 500,
+    errors.Overloaded: 503,
+    errors.StoreUnavailable: 503,
+}
+RETRY_AFTER_S = {errors.Overloaded: 1, errors.StoreUnavailable: 2}
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def document(refusal: Refusal, request_id: str) -> dict[str, Any]:
+    """The problem document as a dict; also an item of a batch's answer."""
+    problem: dict[str, Any] = {
+        "type": f"urn:gaming-leaderboard:problem:{refusal.code}",
+        "title": refusal.title,
+        "status": STATUS[type(refusal)],
+        "code": refusal.code,
+        "detail": refusal.detail,
+        "request_id": request_id,
+    }
+    if refusal.errors:
+        problem["errors"] = refusal.errors
+    return problem
+
+
+def response(refusal: Refusal, request: HttpRequest) -> HttpResponse:
+    """The answer to a refused request."""
+    answer = HttpResponse(
+        msgspec.json.encode(document(refusal, request_id(request))), status=STATUS[type(refusal)], content_type=MEDIA_TYPE
+    )
+    if type(refusal) in RETRY_AFTER_S:
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S[type(refusal)])
+    if isinstance(refusal, errors.NotAuthenticated):
+        answer.headers["WWW-Authenticate"] = "Api-Key"
+    return answer
+
+
+def request_id(request: HttpRequest) -> str:
+    """Set by the handler on every request; names the request in the log, too."""
+    return getattr(request, "request_id", "")

@@ -1,0 +1,15 @@
+"""The routes of version 1, under /api/v1/ and, chosen by the Accept header, under /api/."""
+
+from django.urls import path
+
+from leaderboard.api import views
+
+urlpatterns = [
+    path("scores/", views.Scores.as_view()),
+    path("scores/batch/", views.ScoresBatch.as_view()),
+    path("leaderboard/", views.Leaderboards.as_view()),
+    path("leaderboard/<str:board>/", views.LeaderboardDetail.as_view()),
+    path("leaderboard/<str:board>/top/", views.Top.as_view()),
+    path("leaderboard/<str:board>/rank/<path:player>/", views.Rank.as_view()),
+    path("leaderboard/<str:board>/around/<path:player>/", views.Around.as_view()),
+]

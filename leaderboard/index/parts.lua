@@ -1,0 +1,36 @@
+-- Shared by the scripts of the index: the bytes of encoding.py, as far as Lua must know them, and what "ready" means.
+-- Strings are never compared by < here: Lua compares them by the server's locale.
+
+local byte, sub = string.byte, string.sub
+
+local function version_of(value)
+  local version = 0
+  for at = 8, byte(value, 7) - 121 do
+    version = version * 256 + byte(value, at)
+  end
+  return version
+end
+
+-- A value ends with the member's first part; the user is its last.
+local function member_of(value, user)
+  return sub(value, byte(value, 7) - 120) .. user
+end
+
+-- A member is three numbers; the last is the user.
+local function user_of(member)
+  local at = 1
+  for _ = 1, 2 do
+    at = at + 1 + math.abs(byte(member, at) - 128)
+  end
+  return sub(member, at)
+end
+
+-- How many the board holds if it is complete, else nil. `players` has one field more, the mark that `begin` left there:
+-- if any of the three keys was lost alone, the counts differ or the state is missing.
+local function complete(state, order, players)
+  if redis.call('GET', state) ~= 'ready' then
+    return nil
+  end
+  local total = redis.call('ZCARD', order)
+  return redis.call('HLEN', players) == total + 1 and total or nil
+end

@@ -1,0 +1,228 @@
+"""The index in Redis: one sorted set and one hash a board, written and read by Lua, one file a script.
+
+Keys of a board, P being the prefix: `P:{leaderboard}:season:` and
+- `order`    the sorted set; its bytes are explained in `encoding`
+- `players`  the hash user -> value; it holds one field more, the mark of the rebuild that filled it
+- `state`    "ready", or the generation of the rebuild under way, which expires with its lease; missing: cold
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from leaderboard.domain.score import BoardId, Entry
+from leaderboard.index import IndexCold, IndexUnavailable, Mark, Page, Placed, Placing
+from leaderboard.index.encoding import decode, encode, encode_number
+from leaderboard.redis_client import Command, RedisClient, Script
+
+LEASE_MS = 15_000  # between two pages of a rebuild: three store timeouts
+REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means that something else is wrong
+PAGE_LIMIT = 5_000  # entries a read: Lua's stack takes 8,000, and the server is held up for some 5 ms
+FILL_CHUNK = 1_000  # entries a fill script: holds the server up for some 2 ms
+FILL_CHUNKS = 5  # fill scripts a round trip
+FORGET_CHUNK = 1_000  # keys a SCAN step looks at
+
+_FOLDER = Path(__file__).parent
+PLACE = Script(_FOLDER, "parts.lua", "place.lua")
+TOP = Script(_FOLDER, "parts.lua", "page.lua", "top.lua")
+AROUND = Script(_FOLDER, "parts.lua", "page.lua", "around.lua")
+READY = Script(_FOLDER, "parts.lua", "ready.lua")
+REMOVE = Script(_FOLDER, "parts.lua", "remove.lua")
+BEGIN = Script(_FOLDER, "begin.lua")
+FILL = Script(_FOLDER, "parts.lua", "fill.lua")
+FINISH = Script(_FOLDER, "parts.lua", "finish.lua")
+ABANDON = Script(_FOLDER, "abandon.lua")
+SCRIPTS = (PLACE, TOP, AROUND, READY, REMOVE, BEGIN, FILL, FINISH, ABANDON)
+
+
+class RedisIndex:
+    """See `leaderboard.index.Index`. `lease_ms` is how long a rebuild may be silent before another takes over."""
+
+    def __init__(self, url: str, *, timeout_ms: int, retry_ms: int, prefix: str = "gl", lease_ms: int = LEASE_MS) -> None:
+        self._client = RedisClient(url, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=IndexUnavailable, scripts=SCRIPTS)
+        self._prefix = prefix
+        self._lease = b"%d" % lease_ms
+
+    @property
+    def failures(self) -> int:
+        """How many calls found Redis away, since the start; those that the breaker refused are not counted."""
+        return self._client.breaker.failures
+
+    async def place(self, batch: Mapping[BoardId, Sequence[Entry]]) -> dict[BoardId, Placing | None]:
+        if not batch:
+            return {}
+        replies = await self._client.pipeline([PLACE.command(self._keys(board), _packed(entries)) for board, entries in batch.items()])
+        return {board: _placing(reply) for board, reply in zip(batch, replies, strict=True)}
+
+    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> Page:
+        """`limit` 0 .. PAGE_LIMIT, `offset` from 0; ValueError otherwise."""
+        if not 0 <= limit <= PAGE_LIMIT or offset < 0:
+            raise ValueError(f"no such page: limit {limit}, offset {offset}")
+        return _page(await self._read(TOP, board, b"%d" % offset, b"%d" % limit))
+
+    async def around(self, board: BoardId, user_id: int, *, limit: int) -> Page | None:
+        """`limit` 0 .. PAGE_LIMIT / 2 - 1; ValueError otherwise."""
+        if not 0 <= limit < PAGE_LIMIT // 2:
+            raise ValueError(f"no such neighbourhood: {limit}")
+        reply = await self._read(AROUND, board, encode_number(user_id), b"%d" % limit)
+        return _page(reply) if reply else None
+
+    async def rank(self, board: BoardId, user_id: int) -> Page | None:
+        return await self.around(board, user_id, limit=0)
+
+    async def count(self, board: BoardId) -> int:
+        return (await self.top(board, limit=0)).total
+
+    async def remove(self, board: BoardId, user_ids: Sequence[int]) -> None:
+        await self._client.call(REMOVE.command(self._keys(board), map(encode_number, user_ids)))
+
+    async def ready(self, boards: Sequence[BoardId]) -> list[bool]:
+        if not boards:
+            return []
+        return [reply == 1 for reply in await self._client.pipeline([READY.command(self._keys(board)) for board in boards])]
+
+    async def rebuild(self, board: BoardId, read: Callable[[], AsyncIterator[list[Entry]]]) -> int | None:
+        for _ in range(REBUILD_ATTEMPTS):
+            generation = os.urandom(8).hex().encode()
+            if not await self._client.call(BEGIN.command(self._keys(board), (generation, self._lease))):
+                return None
+            count = await self._rebuild_once(board, generation, read())
+            if count is not None:
+                return count
+        raise IndexUnavailable(f"the rebuild of {board} was made to start again {REBUILD_ATTEMPTS} times")
+
+    async def entries(self, board: BoardId, *, page: int = 1_000) -> AsyncIterator[list[Entry]]:
+        offset, total = 0, 1
+        while offset < total:
+            found = await self.top(board, limit=page, offset=offset)
+            offset, total = offset + page, found.total
+            if found.entries:
+                yield list(found.entries)
+
+    async def forget(self, boards: Sequence[BoardId]) -> None:
+        if boards:
+            await self._client.pipeline([(b"UNLINK", *self._keys(board)) for board in boards])
+
+    async def forget_all(self) -> int:
+        """By `players`: the key that exists as long as a board holds anything."""
+        forgotten: set[BoardId] = set()
+        async for boards in self._boards():
+            await self.forget(boards)
+            forgotten.update(boards)
+        return len(forgotten)
+
+    async def boards(self) -> list[BoardId]:
+        found: set[BoardId] = set()
+        async for boards in self._boards():
+            found.update(boards)
+        return sorted(found)
+
+    async def mark(self) -> Mark | None:
+        held: bytes | None = await self._client.call((b"GET", self._mark_key))
+        return msgspec.json.decode(held, type=Mark) if held is not None else None
+
+    async def set_mark(self, mark: Mark) -> None:
+        await self._client.call((b"SET", self._mark_key, msgspec.json.encode(mark)))
+
+    async def server_run_id(self) -> str:
+        found = re.search(rb"^run_id:(\w+)", await self._client.call((b"INFO", b"server")), re.MULTILINE)
+        if found is None:
+            raise IndexUnavailable("the server does not say its run id")
+        return found[1].decode()
+
+    async def ping(self) -> None:
+        await self._client.call((b"PING",))
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    @property
+    def _mark_key(self) -> bytes:
+        return b"%s:mark" % self._prefix.encode()
+
+    def _keys(self, board: BoardId) -> tuple[bytes, bytes, bytes]:
+        root = b"%s:{%d}:%d:" % (self._prefix.encode(), board.leaderboard_id, board.season)
+        return root + b"state", root + b"order", root + b"players"
+
+    async def _read(self, script: Script, board: BoardId, *args: bytes) -> list[Any]:
+        reply: list[Any] | None = await self._client.call(script.command(self._keys(board), args))
+        if reply is None:
+            raise IndexCold(f"{board} is not complete")
+        return reply
+
+    async def _rebuild_once(self, board: BoardId, generation: bytes, pages: AsyncIterator[list[Entry]]) -> int | None:
+        """The number of entries read, None if the lease was lost on the way."""
+        keys = self._keys(board)
+        try:
+            count = await self._fill(board, generation, pages)
+            if count is None or not await self._client.call(FINISH.command(keys, (generation,))):
+                return None
+        except BaseException:
+            with suppress(IndexUnavailable):
+                await self._client.call(ABANDON.command(keys, (generation,)))
+            raise
+        finally:
+            if isinstance(pages, AsyncGenerator):
+                await pages.aclose()
+        return count
+
+    async def _fill(self, board: BoardId, generation: bytes, pages: AsyncIterator[list[Entry]]) -> int | None:
+        """While Redis takes one part, the next is read and encoded: half the time of one after the other."""
+        count = 0
+        writing: asyncio.Task[bool] | None = None
+        try:
+            async for page in pages:
+                for part in _chunks(page, FILL_CHUNK * FILL_CHUNKS):
+                    commands = [self._fill_command(board, generation, chunk) for chunk in _chunks(part, FILL_CHUNK)]
+                    if writing is not None and not await writing:
+                        return None
+                    writing = asyncio.create_task(self._written(commands))
+                count += len(page)
+            return count if writing is None or await writing else None
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+
+    async def _written(self, commands: list[Command]) -> bool:
+        return all(await self._client.pipeline(commands))
+
+    def _fill_command(self, board: BoardId, generation: bytes, entries: Sequence[Entry]) -> Command:
+        return FILL.command(self._keys(board), (generation, self._lease, *_packed(entries)))
+
+    async def _boards(self) -> AsyncIterator[list[BoardId]]:
+        """The boards that hold anything, by steps; one may come twice."""
+        name = re.compile(rb"%s:\{(\d+)\}:(-?\d+):players" % re.escape(self._prefix.encode()))
+        cursor = b"0"
+        while True:
+            step = (b"SCAN", cursor, b"MATCH", b"*:{*}:*:players", b"COUNT", b"%d" % FORGET_CHUNK)
+            cursor, found = await self._client.call(step)
+            matches = [match for match in map(name.fullmatch, found) if match]
+            yield [BoardId(int(match[1]), int(match[2])) for match in matches]
+            if cursor == b"0":
+                return
+
+
+def _packed(entries: Sequence[Entry]) -> list[bytes]:
+    return [part for entry in entries for part in encode(entry)]
+
+
+def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
+    return (entries[start : start + size] for start in range(0, len(entries), size))
+
+
+def _placing(reply: list[int] | None) -> Placing | None:
+    if reply is None:
+        return None
+    places = zip(reply[1::2], reply[2::2], strict=True)
+    return Placing(tuple(Placed(rank, previous or None) for rank, previous in places), reply[0])
+
+
+def _page(reply: list[Any]) -> Page:
+    return Page(tuple(map(decode, reply[3::3], reply[2::3], reply[4::3])), reply[1], reply[0])

@@ -1,0 +1,130 @@
+"""One set of services per process, built from the settings; and a loop for code that has none (tasks, commands).
+
+Entrances import this module; services never do.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from gaming_leaderboard.celery import app as celery_app
+from leaderboard import metrics
+from leaderboard.domain.score import BoardId
+from leaderboard.feed import Frame, group_name
+from leaderboard.feed.redis import RedisFeed
+from leaderboard.index.redis import RedisIndex
+from leaderboard.services import Services
+from leaderboard.services.catalog import Catalogs
+from leaderboard.services.live import Live
+from leaderboard.services.players import Players
+from leaderboard.services.standings import Standings
+from leaderboard.services.submit import Submits
+from leaderboard.services.upkeep import Upkeep
+from leaderboard.store.factory import open_store
+
+T = TypeVar("T")
+
+ASK_AGAIN_S = 5.0  # how long a rebuild that was asked for is not asked for again
+ANNOUNCE_TIMEOUT_S = 2.0  # a layer that hangs must not hold the publisher: hubs catch up by their poll
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def services() -> Services:
+    """The process's services. Connections open on first use, in the loop that uses them."""
+    return build(settings.DATABASE_URL, settings.REDIS_URL)
+
+
+def build(database_url: str, redis_url: str) -> Services:
+    """Services over these servers; everything else from the settings."""
+    store = open_store(
+        database_url,
+        pool_size=settings.DATABASE_POOL_SIZE,
+        statement_cache=settings.DATABASE_STATEMENT_CACHE,
+        timeout_ms=settings.STORE_TIMEOUT_MS,
+    )
+    index = RedisIndex(redis_url, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
+    feed = RedisFeed(
+        redis_url, tick_ms=settings.LIVE_TICK_MS, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS
+    )
+    catalogs = Catalogs(store, max_age_ms=settings.CATALOG_MAX_AGE_MS)
+    players = Players(store)
+    known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}
+    live = Live(**known, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
+    submits = Submits(
+        **known,
+        ring=_ring,
+        batch_limit=settings.BATCH_LIMIT,
+        queue_limit=settings.QUEUE_LIMIT,
+        metadata_limit=settings.METADATA_LIMIT,
+    )
+    upkeep = Upkeep(store=store, index=index, feed=feed, catalogs=catalogs, live=live, monotonic=time.monotonic)
+    return Services(**known, submits=submits, standings=Standings(**known), live=live, upkeep=upkeep)
+
+
+async def _announce(leaderboard: int, frame: Frame) -> None:
+    """Tell the hubs. A frame lost here is found by their poll, so a failure is counted, not raised."""
+    message = {"type": "leaderboard.frame", "leaderboard": leaderboard, "frame": msgspec.json.encode(frame).decode()}
+    try:
+        async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
+            await get_channel_layer().group_send(group_name(leaderboard), message)
+    except Exception:
+        metrics.ANNOUNCE_FAILED.inc()
+
+
+# --- Bells: publishing a task is blocking I/O, so it happens in a thread of its own, never on the loop ------------------
+
+_bells = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bell")
+_asked: dict[BoardId, float] = {}
+
+
+def _ring(delay_ms: int) -> None:
+    asyncio.get_running_loop().call_later(delay_ms / 1000, _bells.submit, _send, "leaderboard.tasks.rank_update", ())
+
+
+def _ask_rebuild(board: BoardId) -> None:
+    if time.monotonic() - _asked.get(board, float("-inf")) > ASK_AGAIN_S:
+        _asked[board] = time.monotonic()
+        _bells.submit(_send, "leaderboard.tasks.rebuild", (board.leaderboard_id, board.season))
+
+
+def _send(task: str, arguments: tuple[int, ...]) -> None:
+    """A bell that can't be rung is counted: the sweep finds the dirty mark."""
+    try:
+        route = celery_app.conf.task_routes[task]
+        celery_app.send_task(task, args=arguments, queue=route["queue"], retry=False, expires=60)
+        metrics.BELLS.inc()
+    except Exception:
+        metrics.BELLS_FAILED.inc()
+
+
+# --- A loop for synchronous entrances ------------------------------------------------------------------------------------
+
+
+@cache
+def _background_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="services", daemon=True).start()
+    return loop
+
+
+def run(work: Coroutine[Any, Any, T], *, timeout_s: float | None = None) -> T:
+    """Run `work` on this process's background loop and wait for it. Raises TimeoutError after `timeout_s`."""
+    future = asyncio.run_coroutine_threadsafe(work, _background_loop())
+    try:
+        return future.result(timeout_s)
+    except TimeoutError:
+        future.cancel()
+        raise

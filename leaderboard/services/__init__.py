@@ -1,0 +1,38 @@
+"""Use cases: the only callers of store, index and feed together.
+
+In: what an entrance (REST, WebSocket, task, command) was asked, with the moment and the credential. Out: plain answers in the
+contracts' shapes, or a `Refusal`. `Services` holds one of each, built once per process by `leaderboard.runtime`.
+"""
+
+from dataclasses import dataclass
+
+from leaderboard.feed import Feed
+from leaderboard.index import Index
+from leaderboard.services.catalog import Catalogs
+from leaderboard.services.live import Live
+from leaderboard.services.players import Players
+from leaderboard.services.standings import Standings
+from leaderboard.services.submit import Submits
+from leaderboard.services.upkeep import Upkeep
+from leaderboard.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    store: Store
+    index: Index
+    feed: Feed
+    catalogs: Catalogs
+    players: Players
+    submits: Submits
+    standings: Standings
+    live: Live
+    upkeep: Upkeep
+
+    async def aclose(self) -> None:
+        """Finish what is under way, then close the connections."""
+        await self.submits.aclose()
+        await self.live.aclose()
+        await self.feed.aclose()
+        await self.index.aclose()
+        await self.store.aclose()

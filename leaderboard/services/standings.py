@@ -1,0 +1,212 @@
+"""Reading ranks: from the index if it holds the board, else from SQL. The answers are the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from leaderboard.domain.definition import Definition
+from leaderboard.domain.errors import InvalidParameter, NotRanked, SeasonNotFound
+from leaderboard.domain.score import BoardId, Entry
+from leaderboard.domain.season import parse_season, season_label
+from leaderboard.feed import NOWHERE, Feed, FeedUnavailable, Position
+from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
+from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.players import Players
+from leaderboard.services.rows import rfc3339, rows
+from leaderboard.store import Store
+
+LIMIT_MAX = 1000
+OFFSET_MAX = 10_000_000
+
+TIE_RULE = "better score, then better subscore, then the earlier achiever"
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What a read is about."""
+
+    definition: Definition
+    id: BoardId
+    is_current: bool
+
+    @property
+    def season(self) -> str:
+        return season_label(self.id.season)
+
+
+class Standings:
+    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, players: Players) -> None:
+        self._store, self._index, self._feed = store, index, feed
+        self._catalogs, self._players = catalogs, players
+
+    async def boards(self, *, now: datetime) -> dict[str, Any]:
+        """Every active leaderboard's definition."""
+        view = await self._catalogs.view()
+        active = [definition for definition in view.by_slug.values() if definition.is_active]
+        return {"leaderboards": [_described(view, definition, now) for definition in sorted(active, key=lambda d: d.slug)]}
+
+    async def describe(self, slug: str, *, now: datetime) -> dict[str, Any]:
+        """One definition, its current season, entry count, tie rule and position. Raises LeaderboardNotFound."""
+        view, definition = await self._catalogs.definition(slug)
+        board = view.board(definition, now)
+        position = await self._position(definition)
+        return {
+            **_described(view, definition, now),
+            "entries": await self._count(Board(definition, board, is_current=True)),
+            "tie_rule": TIE_RULE,
+            "epoch": position.epoch,
+            "offset": position.offset,
+        }
+
+    async def top(self, slug: str, *, season: str, limit: int, offset: int, now: datetime) -> dict[str, Any]:
+        """`limit` rows from rank offset+1. The entries are those of the position or newer, never older."""
+        _check_window(limit, offset)
+        board = await self._board(slug, season, now)
+        position = await self._position(board.definition)
+        page = await self._top(board, limit=limit, offset=offset)
+        return {**await self._page(board, position, page), "total": page.total}
+
+    async def rank(self, slug: str, player: str, *, season: str, now: datetime) -> dict[str, Any]:
+        """One player's entry. Raises NotRanked."""
+        board = await self._board(slug, season, now)
+        position = await self._position(board.definition)
+        page = await self._around(board, player, limit=0)
+        answer = await self._page(board, position, page)
+        entry = answer.pop("entries")[0]
+        # The share of the board that stands no better: 100 for the first.
+        percentile = round(100 * (page.total - entry["rank"] + 1) / max(page.total, entry["rank"]), 2)
+        return {**answer, **entry, "total": page.total, "percentile": percentile}
+
+    async def around(self, slug: str, player: str, *, season: str, limit: int, now: datetime) -> dict[str, Any]:
+        """The player's row and up to `limit` on either side. Raises NotRanked."""
+        _check_window(limit, 0)
+        board = await self._board(slug, season, now)
+        position = await self._position(board.definition)
+        page = await self._around(board, player, limit=limit)
+        return {**await self._page(board, position, page), "player": player, "total": page.total}
+
+    # --- Where from ------------------------------------------------------------------------------------------------
+
+    async def _top(self, board: Board, *, limit: int, offset: int) -> Page:
+        if board.is_current:
+            try:
+                return await self._index.top(board.id, limit=limit, offset=offset)
+            except IndexCold:
+                await self._ask_for_index(board)
+            except IndexUnavailable:
+                pass
+        entries = await self._store.top(board.id, limit=limit, offset=offset)
+        return Page(tuple(entries), offset + 1, await self._store.count(board.id))
+
+    async def _around(self, board: Board, player: str, *, limit: int) -> Page:
+        user = await self._players.named(player)
+        page = await self._around_in_index(board, user.id, limit=limit)
+        if page is None:
+            raise NotRanked(f"{player!r} has no entry on {board.definition.slug!r} in the season {board.season}.")
+        return page
+
+    async def _around_in_index(self, board: Board, user_id: int, *, limit: int) -> Page | None:
+        if board.is_current:
+            try:
+                if limit == 0:
+                    return await self._index.rank(board.id, user_id)
+                return await self._index.around(board.id, user_id, limit=limit)
+            except IndexCold:
+                await self._ask_for_index(board)
+            except IndexUnavailable:
+                pass
+        return await self._around_in_sql(board, user_id, limit=limit)
+
+    async def _around_in_sql(self, board: Board, user_id: int, *, limit: int) -> Page | None:
+        entry = await self._store.entry(board.id, user_id)
+        if entry is None:
+            return None
+        better: Sequence[Entry] = ()
+        worse: Sequence[Entry] = ()
+        if limit:
+            better, worse = await self._store.around(board.id, entry, limit=limit)
+        rank = (await self._store.ranks([(board.id, entry)]))[0]
+        return Page((*better, entry, *worse), rank - len(better), await self._store.count(board.id))
+
+    async def _count(self, board: Board) -> int:
+        try:
+            return await self._index.count(board.id)
+        except (IndexCold, IndexUnavailable):
+            return await self._store.count(board.id)
+
+    async def _position(self, definition: Definition) -> Position:
+        try:
+            return await self._feed.position(definition.id)
+        except FeedUnavailable:
+            return NOWHERE
+
+    async def _ask_for_index(self, board: Board) -> None:
+        """A board that was found cold is dirty: the next rank update rebuilds it."""
+        try:
+            await self._feed.mark_dirty([board.definition.id])
+        except FeedUnavailable:
+            return
+
+    # --- What about --------------------------------------------------------------------------------------------------
+
+    async def _board(self, slug: str, season: str, now: datetime) -> Board:
+        view, definition = await self._catalogs.definition(slug)
+        current = view.board(definition, now)
+        wanted = BoardId(definition.id, _season(view, definition, current.season, season))
+        if wanted.season > current.season:
+            raise SeasonNotFound(f"{slug!r} has no season {season!r} yet.")
+        return Board(definition, wanted, is_current=wanted == current)
+
+    async def _page(self, board: Board, position: Position, page: Page) -> dict[str, Any]:
+        players = await self._players.by_id(entry.user_id for entry in page.entries)
+        return {
+            "leaderboard": board.definition.slug,
+            "season": board.season,
+            "epoch": position.epoch,
+            "offset": position.offset,
+            "entries": rows(page.entries, first_rank=page.first_rank, rules=board.definition.rules, players=players),
+        }
+
+
+def _season(view: View, definition: Definition, current: int, wanted: str) -> int:
+    if wanted == "current":
+        return current
+    schedule = view.schedule(definition)
+    if wanted == "previous":
+        previous = schedule.previous(current)
+        if previous is None:
+            raise SeasonNotFound(f"{definition.slug!r} never resets.")
+        return previous
+    return parse_season(wanted)
+
+
+def _described(view: View, definition: Definition, now: datetime) -> dict[str, Any]:
+    schedule = view.schedule(definition)
+    season = schedule.season_at(now)
+    ends = schedule.ends(season)
+    return {
+        "leaderboard": definition.slug,
+        "title": definition.title,
+        "game": definition.game,
+        "operator": definition.rules.operator.value,
+        "sort_order": definition.rules.sort_order.value,
+        "subscore_order": definition.rules.subscore_order.value,
+        "game_mode": definition.game_mode,
+        "reset_schedule": definition.reset_schedule,
+        "time_zone": definition.time_zone,
+        "min_score": definition.min_score,
+        "max_score": definition.max_score,
+        "authoritative": definition.authoritative,
+        "is_active": definition.is_active,
+        "metadata": definition.metadata,
+        "season": season_label(season),
+        "season_ends": rfc3339(ends) if ends is not None else None,
+    }
+
+
+def _check_window(limit: int, offset: int) -> None:
+    if not 1 <= limit <= LIMIT_MAX:
+        raise InvalidParameter(f"limit must be from 1 to {LIMIT_MAX}.", errors=[{"field": "limit", "detail": f"1..{LIMIT_MAX}"}])
+    if not 0 <= offset <= OFFSET_MAX:
+        raise InvalidParameter(f"offset must be from 0 to {OFFSET_MAX}.", errors=[{"field": "offset", "detail": f"0..{OFFSET_MAX}"}])

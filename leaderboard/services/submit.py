@@ -1,0 +1,419 @@
+"""Submitting: check, commit, place, tell. The path that the project exists for, in this order.
+
+Concurrent submits of a process land in batches (`store.batch.GroupCommit`): one commit and one round trip
+to the index for all of them. A submit is answered only after the commit that holds it; what comes
+after it (ranks, the dirty mark) has an answer for "Redis is away" and can't undo it.
+"""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from leaderboard.domain.board import check_range, check_score
+from leaderboard.domain.definition import Definition, Feeding, Submission
+from leaderboard.domain.errors import (
+    AuthoritativeBoard,
+    Forbidden,
+    GameModeMismatch,
+    IdempotencyKeyReused,
+    LeaderboardNotFound,
+    Overloaded,
+    PlayerNotAllowed,
+    PlayerRequired,
+    Refusal,
+)
+from leaderboard.domain.score import BoardId, Entry, improves
+from leaderboard.domain.season import season_label
+from leaderboard.domain.text import check_game_mode, check_idempotency_key, clean_name, encode_metadata
+from leaderboard.feed import Feed, FeedUnavailable
+from leaderboard.index import Index, IndexUnavailable, Placed, Placing
+from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.credentials import SCORES_WRITE, Credential
+from leaderboard.services.players import Players
+from leaderboard.services.rows import rfc3339
+from leaderboard.store import Landed, Outcome, Player, Refused, Repeated, Result, StaleCatalog, Store
+from leaderboard.store.batch import GroupCommit
+
+MISSED_LIMIT = 50_000  # entries remembered while the index is away: about 10 MB; beyond it their boards are rebuilt
+ANSWER_WAIT_S = 0.15  # for another process that is just answering the same idempotency key
+CATALOG_TRIES = 5  # definitions would have to change between check and commit this often in a row
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One submit as it was asked for: parsed, not yet checked."""
+
+    score: int
+    subscore: int = 0
+    game_mode: str = ""
+    player: str | None = None
+    name: str | None = None
+    metadata: dict[str, Any] | None = None
+    leaderboards: list[str] | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The encoded 201 body, and whether it had been given before."""
+
+    body: bytes
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A submission on its way, with what its answer needs to name things."""
+
+    submission: Submission
+    player: Player
+    view: View
+
+
+@dataclass(slots=True)
+class Missed:
+    """Entries that the index did not take while it was away, the newest of each player. Bounded."""
+
+    entries: dict[BoardId, dict[int, Entry]] = field(default_factory=lambda: defaultdict(dict))
+    overflown: set[BoardId] = field(default_factory=set)
+    held: int = 0
+
+    def add(self, writes: dict[BoardId, list[Entry]]) -> None:
+        for board, entries in writes.items():
+            if self.held + len(entries) > MISSED_LIMIT:
+                self.overflown.add(board)
+                self.held -= len(self.entries.pop(board, {}))
+            elif board not in self.overflown:
+                before = len(self.entries[board])
+                self.entries[board].update({entry.user_id: entry for entry in entries})
+                self.held += len(self.entries[board]) - before
+
+
+class Submits:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        index: Index,
+        feed: Feed,
+        catalogs: Catalogs,
+        players: Players,
+        ring: Callable[[int], None],
+        batch_limit: int,
+        queue_limit: int,
+        metadata_limit: int,
+    ) -> None:
+        """`ring(delay_ms)` asks for a rank-update task in that time, without blocking."""
+        self._store, self._index, self._feed = store, index, feed
+        self._catalogs, self._players, self._ring = catalogs, players, ring
+        self._metadata_limit = metadata_limit
+        self._missed = Missed()
+        self._commits: GroupCommit[Checked, Answer | Repeated | Refusal] = GroupCommit(
+            self._land, batch_limit=batch_limit, queue_limit=queue_limit, in_flight=2
+        )
+
+    async def submit(self, asked: Asked, *, credential: Credential, now: datetime) -> Answer:
+        """Store one score and say where it stands. Raises a Refusal, and then nothing is stored."""
+        answer = (await self.submit_many([asked], credential=credential, now=now))[0]
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    async def submit_many(self, asked: Sequence[Asked], *, credential: Credential, now: datetime) -> list[Answer | Refusal]:
+        """Store many; one answer each, in order. A refusal of one does not touch the others."""
+        credential.require(SCORES_WRITE)
+        answers: dict[int, Answer | Refusal] = {}
+        waiting = list(range(len(asked)))
+        view = await self._catalogs.view()
+        for _ in range(CATALOG_TRIES):
+            checked = await self._check(asked, waiting, answers, credential=credential, view=view, now=now)
+            outcomes = await self._commits.submit_many([(item, item.player.id) for item in checked.values()])
+            waiting = []
+            for (position, item), outcome in zip(checked.items(), outcomes, strict=True):
+                if isinstance(outcome, StaleCatalog):
+                    waiting.append(position)
+                elif isinstance(outcome, Refusal | Answer):
+                    answers[position] = outcome
+                elif isinstance(outcome, Repeated):
+                    answers[position] = await self._repeat(outcome, item, now=now)
+                else:
+                    raise outcome
+            if not waiting:
+                return [answers[position] for position in range(len(asked))]
+            view = await self._catalogs.refresh()
+        raise Overloaded("The leaderboards' definitions are changing too fast; try again shortly.")
+
+    async def aclose(self) -> None:
+        await self._commits.aclose()
+
+    # --- Check ---------------------------------------------------------------------------------------------------
+
+    async def _check(
+        self,
+        asked: Sequence[Asked],
+        positions: list[int],
+        answers: dict[int, Answer | Refusal],
+        *,
+        credential: Credential,
+        view: View,
+        now: datetime,
+    ) -> dict[int, Checked]:
+        """What may go on, by position; refusals go into `answers`. No player is created for a refused submit."""
+        drafts: dict[int, tuple[tuple[Feeding, ...], int, str]] = {}
+        names: dict[str, str] = {}
+        for position in positions:
+            try:
+                drafts[position] = self._draft(asked[position], credential=credential, view=view, now=now)
+                if credential.player is None:
+                    username = clean_name(asked[position].player or "", what="player")
+                    names.setdefault(username, clean_name(asked[position].name or username, what="name"))
+            except Refusal as refusal:
+                drafts.pop(position, None)
+                answers[position] = refusal
+        players = await self._players.ensure(list(names.items())) if names else {}
+        checked = {}
+        for position, (feeds, game_id, metadata) in drafts.items():
+            item = asked[position]
+            player = credential.player or players[clean_name(item.player or "", what="player")]
+            submission = Submission(
+                game_id=game_id,
+                user_id=player.id,
+                score=item.score,
+                subscore=item.subscore,
+                game_mode=item.game_mode,
+                metadata=metadata,
+                timestamp=now,
+                feeds=feeds,
+                submitter=credential.submitter,
+                idempotency_key=item.idempotency_key,
+                fingerprint=_fingerprint(item, player, metadata) if item.idempotency_key is not None else None,
+            )
+            checked[position] = Checked(submission, player, view)
+        return checked
+
+    def _draft(
+        self, asked: Asked, *, credential: Credential, view: View, now: datetime
+    ) -> tuple[tuple[Feeding, ...], int, str]:
+        """The boards it feeds, its game and its metadata as JSON; everything that can be refused before SQL is."""
+        if credential.player is None and asked.player is None:
+            raise PlayerRequired("Say for which player: {\"player\": \"...\"}.")
+        if credential.player is not None and (asked.player is not None or asked.name is not None):
+            raise PlayerNotAllowed("A signed-in player submits for itself; leave \"player\" and \"name\" out.")
+        check_game_mode(asked.game_mode)
+        if asked.idempotency_key is not None:
+            check_idempotency_key(asked.idempotency_key)
+        metadata = encode_metadata(asked.metadata, limit_bytes=self._metadata_limit) if asked.metadata else "{}"
+        game_id, fed = _fed_boards(asked, credential, view)
+        check_range(asked.score, asked.subscore)
+        for definition in fed:
+            check_score(definition, asked.score, asked.subscore)
+        return tuple(Feeding(view.board(definition, now), definition.rules) for definition in fed), game_id, metadata
+
+    # --- Commit, place, tell -----------------------------------------------------------------------------------------
+
+    async def _land(self, batch: list[Checked]) -> list[Any]:
+        """One batch's way: into SQL, into the index, and its answers. Called by the group commit."""
+        version = max(item.view.version for item in batch)
+        current = [item for item in batch if item.view.version == version]
+        outcomes = await self._store.commit([item.submission for item in current], catalog_version=version)
+        answers = await self._answers(current, outcomes)
+        landed = {id(item): answer for item, answer in zip(current, answers, strict=True)}
+        return [landed.get(id(item), StaleCatalog()) for item in batch]
+
+    async def _answers(self, batch: list[Checked], outcomes: list[Outcome]) -> list[Answer | Repeated | Refusal]:
+        landed = [(item, outcome) for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Landed)]
+        standings = await self._place([result for _, outcome in landed for result in outcome.results])
+        bodies = {
+            outcome.session_id: _encode(_answer(item, outcome.session_id, outcome.results, standings)) for item, outcome in landed
+        }
+        keyed = [outcome.session_id for item, outcome in landed if item.submission.idempotency_key is not None]
+        if keyed:
+            kept = await self._store.keep_answer([(session_id, bodies[session_id]) for session_id in keyed])
+            bodies |= zip(keyed, kept, strict=True)
+        return [_told(outcome, bodies) for outcome in outcomes]
+
+    async def _place(self, results: list[Result]) -> dict[int, "Standing"]:
+        """Where each result stands, by id(result): from the index, else from SQL. Marks the boards dirty."""
+        by_board: dict[BoardId, list[Result]] = defaultdict(list)
+        for result in results:
+            by_board[result.board].append(result)
+        placings = await self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()})
+        standings: dict[int, Standing] = {}
+        unplaced: list[Result] = []
+        for board, group in by_board.items():
+            placing = placings.get(board)
+            if placing is None:
+                unplaced += group
+                continue
+            for result, place in zip(group, placing.places, strict=True):
+                standings[id(result)] = Standing(place, placing.total)
+        if unplaced:
+            standings |= await self._place_by_sql(unplaced)
+        await self._mark_dirty({board.leaderboard_id for board in by_board})
+        return standings
+
+    async def _place_in_index(self, writes: dict[BoardId, list[Entry]]) -> dict[BoardId, Placing | None]:
+        if not writes:
+            return {}
+        try:
+            await self._place_missed()
+            return await self._index.place(writes)
+        except IndexUnavailable:
+            self._missed.add(writes)
+            return {}
+
+    async def _place_missed(self) -> None:
+        """Catch up with what the index missed while it was away, before anything newer is answered from it."""
+        if not self._missed.entries and not self._missed.overflown:
+            return
+        missed, self._missed = self._missed, Missed()
+        try:
+            await self._index.forget(list(missed.overflown))
+            await self._index.place({board: list(entries.values()) for board, entries in missed.entries.items()})
+        except IndexUnavailable:
+            self._missed.overflown |= missed.overflown
+            self._missed.add({board: list(entries.values()) for board, entries in missed.entries.items()})
+            raise
+
+    async def _place_by_sql(self, results: list[Result]) -> dict[int, "Standing"]:
+        before = [result for result in results if result.previous is not None]
+        ranks = await self._store.ranks(
+            [(result.board, result.current) for result in results]
+            + [(result.board, result.previous) for result in before if result.previous is not None]
+        )
+        previous = {
+            # The player's own new entry is counted among the better ones if it is better than the old.
+            id(result): rank - (result.previous is not None and result.current.order < result.previous.order)
+            for result, rank in zip(before, ranks[len(results) :], strict=True)
+        }
+        totals = {board: await self._store.count(board) for board in {result.board for result in results}}
+        return {
+            id(result): Standing(Placed(rank, previous.get(id(result))), totals[result.board])
+            for result, rank in zip(results, ranks, strict=False)
+        }
+
+    async def _mark_dirty(self, leaderboards: set[int]) -> None:
+        if not leaderboards:
+            return
+        try:
+            delay_ms = await self._feed.mark_dirty(list(leaderboards))
+        except FeedUnavailable:
+            return  # the sweep finds the boards when Redis is back
+        if delay_ms is not None:
+            self._ring(delay_ms)
+
+    # --- A key that came before ---------------------------------------------------------------------------------------
+
+    async def _repeat(self, repeated: Repeated, item: Checked, *, now: datetime) -> Answer | Refusal:
+        """The first answer, byte for byte; IdempotencyKeyReused if something else was asked then.
+
+        A session without a kept answer belongs to a process that is answering just now, or that died before it did.
+        Then nobody was told anything yet: the first answer that gets kept is the one that all are given.
+        """
+        if repeated.fingerprint != item.submission.fingerprint:
+            return IdempotencyKeyReused()
+        if repeated.answer is not None:
+            return Answer(repeated.answer, replayed=True)
+        await asyncio.sleep(ANSWER_WAIT_S)
+        results = []
+        for feeding in item.submission.feeds:
+            entry = await self._store.entry(feeding.board, repeated.user_id)
+            if entry is not None:
+                results.append(Result(feeding.board, entry, entry))
+        standings = await self._place_by_sql(results)
+        body = _encode(_answer(item, repeated.session_id, tuple(results), standings))
+        return Answer((await self._store.keep_answer([(repeated.session_id, body)]))[0], replayed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    place: Placed
+    total: int
+
+
+def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, list[Definition]]:
+    """The game and the active boards that a submit feeds, by slug.
+
+    Without `leaderboards`: every board of the game that takes the mode and the credential. With it: those named, each of
+    which must exist in the credential's game and take both.
+    """
+    may_write_all = credential.player is None
+    if asked.leaderboards is None:
+        game_id = credential.game_id if credential.game_id is not None else view.games.get("default")
+        if game_id is None:
+            raise LeaderboardNotFound("There is no default game; name the leaderboards.")
+        matching = [definition for definition in view.boards_of(game_id) if definition.takes(asked.game_mode)]
+        fed = [definition for definition in matching if may_write_all or not definition.authoritative]
+        if matching and not fed:
+            raise AuthoritativeBoard("Only an API key may write to this game's leaderboards.")
+        return game_id, fed
+    named = [_named_board(slug, asked.game_mode, credential, view) for slug in dict.fromkeys(asked.leaderboards)]
+    if not named:
+        raise LeaderboardNotFound("\"leaderboards\" names none; leave it out to feed every matching one.")
+    if len({definition.game_id for definition in named}) > 1:
+        raise Forbidden("The named leaderboards belong to different games.")
+    return named[0].game_id, named
+
+
+def _named_board(slug: str, game_mode: str, credential: Credential, view: View) -> Definition:
+    definition = view.by_slug.get(slug)
+    foreign = definition is not None and credential.game_id not in (None, definition.game_id)
+    if definition is None or foreign or not definition.is_active:
+        raise LeaderboardNotFound(f"There is no leaderboard {slug!r} in this game.")
+    if definition.authoritative and credential.player is not None:
+        raise AuthoritativeBoard(f"Only an API key may write to {slug!r}.")
+    if not definition.takes(game_mode):
+        raise GameModeMismatch(f"{slug!r} takes the game mode {definition.game_mode!r} only.")
+    return definition
+
+
+def _fingerprint(asked: Asked, player: Player, metadata: str) -> bytes:
+    """What makes two submits the same: everything asked for, except the display name."""
+    boards = sorted(asked.leaderboards) if asked.leaderboards is not None else None
+    text = _encode([player.id, asked.score, asked.subscore, asked.game_mode, metadata, boards])
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def _told(outcome: Outcome, bodies: dict[int, bytes]) -> Answer | Repeated | Refusal:
+    if isinstance(outcome, Landed):
+        return Answer(bodies[outcome.session_id])
+    if isinstance(outcome, Refused):
+        return outcome.refusal
+    if outcome.answer is None and outcome.session_id in bodies:  # its first came in the same batch
+        return Repeated(outcome.session_id, outcome.user_id, outcome.fingerprint, bodies[outcome.session_id])
+    return outcome
+
+
+def _answer(item: Checked, session_id: int, results: tuple[Result, ...], standings: dict[int, Standing]) -> dict[str, Any]:
+    """The 201 body of the contract."""
+    submission = item.submission
+    return {
+        "session_id": session_id,
+        "player": item.player.username,
+        "score": submission.score,
+        "subscore": submission.subscore,
+        "game_mode": submission.game_mode,
+        "timestamp": rfc3339(submission.timestamp.astimezone(UTC)),
+        "results": [_result(item.view.definitions[result.board.leaderboard_id], result, standings[id(result)]) for result in results],
+    }
+
+
+def _result(definition: Definition, result: Result, standing: Standing) -> dict[str, Any]:
+    return {
+        "leaderboard": definition.slug,
+        "season": season_label(result.board.season),
+        "total_score": definition.rules.score_sign * result.current.score_key,
+        "subscore": definition.rules.subscore_sign * result.current.subscore_key,
+        "rank": standing.place.rank,
+        "previous_rank": standing.place.previous_rank,
+        "improved": improves(result.previous, result.current),
+        "total": standing.total,
+    }

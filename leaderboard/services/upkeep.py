@@ -1,0 +1,149 @@
+"""What keeps the index equal to SQL with nobody's help, and what an operator asks for by hand."""
+
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+import msgspec
+
+from leaderboard.domain.score import BoardId, Entry
+from leaderboard.feed import Feed
+from leaderboard.index import Index, Mark
+from leaderboard.index.drift import Difference, compare
+from leaderboard.services.catalog import Catalogs
+from leaderboard.services.live import Live
+from leaderboard.store import Store
+
+Pages = AsyncIterator[list[Entry]]
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK_S = 12.0  # longer than a commit and its index write can take together, so no session is passed by
+SWEEP_PAGE = 2_000  # sessions read at a time
+
+
+class Swept(msgspec.Struct, frozen=True):
+    """What a sweep did, for the log and for tests."""
+
+    placed: int  # entries written again (most of them were there already)
+    forgotten: int  # boards made cold because Redis is another server
+    published: int  # frames
+
+
+class Upkeep:
+    def __init__(
+        self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, live: Live, monotonic: Callable[[], float]
+    ) -> None:
+        self._store, self._index, self._feed = store, index, feed
+        self._catalogs, self._live, self._monotonic = catalogs, live, monotonic
+        self._marks: deque[tuple[float, int]] = deque()  # (when, the last session id at that time)
+        self._seasons: dict[int, int] = {}
+
+    async def sweep(self, *, now: datetime) -> Swept:
+        """Find what a crash left behind: index writes that never came, marks whose bell was lost, cold boards, new seasons.
+
+        Raises IndexUnavailable or FeedUnavailable while Redis is away: the next sweep does the work.
+        """
+        forgotten = await self._notice_other_server()
+        placed = await self._place_again()
+        await self._notice_cold_and_new(now)
+        return Swept(placed=placed, forgotten=forgotten, published=await self._live.update_dirty(now=now))
+
+    async def _notice_other_server(self) -> int:
+        """A Redis that was restarted or failed over may hold an older index: make every board cold."""
+        run_id = await self._index.server_run_id()
+        mark = await self._index.mark()
+        if mark is not None and mark.run_id == run_id:
+            return 0
+        self._marks.clear()
+        forgotten = await self._index.forget_all()
+        await self._index.set_mark(Mark(run_id, await self._store.last_session_id()))
+        log.warning("the index starts anew", extra={"run_id": run_id, "boards": forgotten})
+        return forgotten
+
+    async def _place_again(self) -> int:
+        """Write the entries of all recent sessions once more: the version makes it harmless where it had arrived."""
+        mark = await self._index.mark()
+        if mark is None:
+            return 0
+        seen, placed = mark.session_id, 0
+        while True:
+            last, entries = await self._store.entries_since(seen, limit=SWEEP_PAGE)
+            if last == seen:
+                break
+            by_board: dict[BoardId, list[Entry]] = {}
+            for board, entry in entries:
+                by_board.setdefault(board, []).append(entry)
+            await self._index.place(by_board)
+            if by_board:
+                await self._feed.mark_dirty(sorted({board.leaderboard_id for board in by_board}))
+            seen, placed = last, placed + len(entries)
+        await self._move_mark(mark.run_id, seen)
+        return placed
+
+    async def _move_mark(self, run_id: str, last: int) -> None:
+        """The mark follows at a distance of LOOK_BACK_S."""
+        moment = self._monotonic()
+        self._marks.append((moment, last))
+        old = None
+        while self._marks and self._marks[0][0] <= moment - LOOK_BACK_S:
+            old = self._marks.popleft()[1]
+        if old is not None:
+            await self._index.set_mark(Mark(run_id, old))
+
+    async def _notice_cold_and_new(self, now: datetime) -> None:
+        view = await self._catalogs.view()
+        boards = [view.board(definition, now) for definition in view.definitions.values() if definition.is_active]
+        ready = await self._index.ready(boards)
+        due = {board.leaderboard_id for board, is_ready in zip(boards, ready, strict=True) if not is_ready}
+        due |= {board.leaderboard_id for board in boards if self._seasons.get(board.leaderboard_id) != board.season}
+        self._seasons = {board.leaderboard_id: board.season for board in boards}
+        if due:
+            await self._feed.mark_dirty(sorted(due))
+
+    async def rebuild(self, board: BoardId, *, progress: Callable[[Pages], Pages] = lambda pages: pages) -> int | None:
+        """Fill a board's index anew; the number of entries, None if another rebuild is under way.
+
+        `progress` may wrap the pages to see them go by.
+        """
+        count = await self._index.rebuild(board, lambda: progress(self._store.entries(board)))
+        await self._feed.mark_dirty([board.leaderboard_id])
+        return count
+
+    async def indexed_boards(self, *, now: datetime, slug: str | None = None) -> list[BoardId]:
+        """The boards that the index is to hold: every active leaderboard in its current season."""
+        if slug is not None:
+            view, definition = await self._catalogs.definition(slug)
+            return [view.board(definition, now)]
+        view = await self._catalogs.refresh()
+        return [view.board(definition, now) for definition in view.definitions.values() if definition.is_active]
+
+    async def check(self, board: BoardId) -> list[Difference]:
+        """How the index of a board differs from SQL: [] if not at all. Raises IndexCold if it is not complete.
+
+        While scores arrive a difference may be a write under way; what is found is looked at again before it is reported.
+        """
+        found = await self._compare(board)
+        if not found:
+            return found
+        again = {(difference.kind, difference.user_id) for difference in await self._compare(board)}
+        return [difference for difference in found if (difference.kind, difference.user_id) in again]
+
+    async def _compare(self, board: BoardId) -> list[Difference]:
+        indexed = [page async for page in self._index.entries(board)]
+        stored = [page async for page in self._store.entries(board)]
+        return compare(stored, indexed)
+
+    async def calculate_ranks(self, *, now: datetime) -> int:
+        """Write present ranks into SQL for every current board; how many changed."""
+        return sum([await self._store.calculate_ranks(board) for board in await self.indexed_boards(now=now)])
+
+    async def forget_past(self, *, now: datetime) -> int:
+        """Drop the index of seasons that are over: SQL answers for them. How many boards."""
+        current = set(await self.indexed_boards(now=now))
+        past = [board for board in await self._index.boards() if board not in current]
+        await self._index.forget(past)
+        return len(past)
+
+

@@ -1,0 +1,184 @@
+"""Group commit without a timer: what comes while a flush is under way is the next batch.
+
+An idle store flushes at once, so a lone submit waits for nobody; under load batches grow by themselves until
+they hold what comes during one commit. Every step costs O(1) per item, however many wait.
+"""
+
+import asyncio
+import contextvars
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from leaderboard.domain.errors import Overloaded
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+
+
+class _Ticket(Generic[Item, Outcome]):
+    """One item on its way; identity is its key, hence no equality."""
+
+    __slots__ = ("future", "item", "owner")
+
+    def __init__(self, item: Item, owner: Hashable, future: "asyncio.Future[Outcome]") -> None:
+        self.item = item
+        self.owner = owner
+        self.future = future
+
+
+class GroupCommit(Generic[Item, Outcome]):
+    """Gathers items into batches and hands each to `flush`, which returns an outcome per item, in order.
+
+    Promises
+    - A batch holds at most `batch_limit` items and at most one per owner. An owner's items are flushed in the order
+      they came, one after the other; other owners' items pass them by.
+    - At most `in_flight` batches are under way at once.
+    - At most `queue_limit` items wait; one more raises Overloaded at once and nothing of it is kept.
+    - What `flush` raises, every item of that batch raises.
+    - A caller that is cancelled takes its item out of the queue. If its flush has begun, the item lands
+      all the same and nobody is told.
+
+    An instance belongs to the event loop it is first used on.
+    """
+
+    def __init__(
+        self,
+        flush: Callable[[list[Item]], Awaitable[Sequence[Outcome]]],
+        *,
+        batch_limit: int,
+        queue_limit: int,
+        in_flight: int = 2,
+    ) -> None:
+        self._flush = flush
+        self._batch_limit = batch_limit
+        self._queue_limit = queue_limit
+        self._in_flight = in_flight
+        # Items that may go at once. An OrderedDict takes out of its middle and from its front in O(1).
+        self._ready: OrderedDict[_Ticket[Item, Outcome], None] = OrderedDict()
+        # Owners with an item that is ready or in flight, and what of theirs comes after it (None: nothing yet).
+        self._busy: dict[Hashable, OrderedDict[_Ticket[Item, Outcome], None] | None] = {}
+        self._waiting = 0
+        self._flushes: set[asyncio.Task[None]] = set()
+        self._pump_is_scheduled = False
+        self._closing = False
+        # A flush serves many requests: it must not run in the context (trace, log fields) of the one that came first.
+        self._context = contextvars.Context()
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for their flush to begin."""
+        return self._waiting
+
+    @property
+    def flying(self) -> int:
+        """How many batches are under way."""
+        return len(self._flushes)
+
+    async def submit(self, item: Item, *, owner: Hashable) -> Outcome:
+        """Wait until the item's batch is flushed. Raises Overloaded at once, or what `flush` raised."""
+        self._admit(1)
+        ticket = self._enqueue(item, owner)
+        try:
+            return await ticket.future
+        except asyncio.CancelledError:
+            self._withdraw(ticket)
+            raise
+
+    async def submit_many(self, items: Sequence[tuple[Item, Hashable]]) -> list[Outcome | BaseException]:
+        """Submit (item, owner) pairs in order, all or (Overloaded) none; what a `flush` raised is that item's value."""
+        self._admit(len(items))
+        tickets = [self._enqueue(item, owner) for item, owner in items]
+        try:
+            return await asyncio.gather(*(ticket.future for ticket in tickets), return_exceptions=True)
+        except asyncio.CancelledError:
+            for ticket in tickets:
+                self._withdraw(ticket)
+            raise
+
+    async def aclose(self) -> None:
+        """Refuse what comes from now on and wait until everything that was taken has been flushed."""
+        self._closing = True
+        self._pump()
+        while self._flushes:
+            await asyncio.wait(self._flushes)
+
+    def _admit(self, count: int) -> None:
+        if self._closing:
+            raise Overloaded("This process is shutting down; try again")
+        if self._waiting + count > self._queue_limit:
+            raise Overloaded()
+
+    def _enqueue(self, item: Item, owner: Hashable) -> _Ticket[Item, Outcome]:
+        loop = asyncio.get_running_loop()
+        ticket = _Ticket[Item, Outcome](item, owner, loop.create_future())
+        self._waiting += 1
+        if owner in self._busy:
+            later = self._busy[owner]
+            if later is None:
+                later = self._busy[owner] = OrderedDict()
+            later[ticket] = None
+            return ticket
+        self._busy[owner] = None
+        self._ready[ticket] = None
+        if not self._pump_is_scheduled and len(self._flushes) < self._in_flight:
+            # Not at once: the other callers that this turn of the loop wakes shall be in the same batch.
+            self._pump_is_scheduled = True
+            loop.call_soon(self._pump, context=self._context)
+        return ticket
+
+    def _withdraw(self, ticket: _Ticket[Item, Outcome]) -> None:
+        """Take a ticket out of the queue, if it still waits there."""
+        if ticket in self._ready:
+            del self._ready[ticket]
+            self._waiting -= 1
+            self._release(ticket.owner)
+            return
+        later = self._busy.get(ticket.owner)
+        if later is not None and ticket in later:
+            del later[ticket]
+            self._waiting -= 1
+
+    def _release(self, owner: Hashable) -> None:
+        """The owner's item is done or gone: its next one may go."""
+        later = self._busy[owner]
+        if later:
+            self._ready[later.popitem(last=False)[0]] = None
+        else:
+            del self._busy[owner]
+
+    def _pump(self) -> None:
+        self._pump_is_scheduled = False
+        while self._ready and len(self._flushes) < self._in_flight:
+            size = min(self._batch_limit, len(self._ready))
+            batch = [self._ready.popitem(last=False)[0] for _ in range(size)]
+            self._waiting -= size
+            task = asyncio.get_running_loop().create_task(self._carry(batch))
+            self._flushes.add(task)
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: "asyncio.Task[None]") -> None:
+        self._flushes.discard(task)
+        self._pump()
+
+    async def _carry(self, batch: list[_Ticket[Item, Outcome]]) -> None:
+        """Flush one batch and tell its callers; never raises but when it is itself cancelled."""
+        try:
+            outcomes = await self._flush([ticket.item for ticket in batch])
+            if len(outcomes) != len(batch):
+                raise RuntimeError(f"flush returned {len(outcomes)} outcomes for {len(batch)} items")
+        except Exception as error:
+            for ticket in batch:
+                if not ticket.future.done():
+                    ticket.future.set_exception(error)
+        except BaseException:
+            for ticket in batch:
+                ticket.future.cancel()
+            raise
+        else:
+            for ticket, outcome in zip(batch, outcomes, strict=True):
+                if not ticket.future.done():
+                    ticket.future.set_result(outcome)
+        finally:
+            for ticket in batch:
+                self._release(ticket.owner)

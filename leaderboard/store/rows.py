@@ -1,0 +1,85 @@
+"""From rows to the store's values, and what both dialects say when a row can't be stored."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from leaderboard.domain.definition import Definition
+from leaderboard.domain.errors import InvalidBody, InvalidMetadata, InvalidPlayer, Refusal, ScoreOutOfRange, TotalOutOfRange
+from leaderboard.domain.score import Direction, Operator, Rules
+from leaderboard.store import KeyRecord, Player, SessionRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+NAME_LENGTH = 150  # characters of Django's first_name
+PLACE_BEFORE_ALL = (-(2**62), 0, 0)  # better than every key
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970 UTC, rounded down."""
+    return (moment - EPOCH) // MILLISECOND
+
+
+def definition_of(row: Sequence[Any]) -> Definition:
+    """A row of DEFINITIONS."""
+    identity, game_id, game, slug, title, operator, sort_order, subscore_order, *rest = row
+    game_mode, reset_schedule, time_zone, min_score, max_score, authoritative, is_active, metadata = rest
+    return Definition(
+        id=identity,
+        game_id=game_id,
+        game=game,
+        slug=slug,
+        title=title,
+        rules=Rules(Operator(operator), Direction(sort_order), Direction(subscore_order)),
+        game_mode=game_mode,
+        reset_schedule=reset_schedule,
+        time_zone=time_zone,
+        min_score=min_score,
+        max_score=max_score,
+        authoritative=bool(authoritative),
+        is_active=bool(is_active),
+        metadata=json.loads(metadata),
+    )
+
+
+def key_of(row: Sequence[Any]) -> KeyRecord:
+    """A row of KEYS."""
+    identity, game_id, digest, scopes, expires_at = row
+    return KeyRecord(identity, game_id, bytes(digest), tuple(json.loads(scopes)), None if expires_at is None else _moment_of(expires_at))
+
+
+def player_of(row: Sequence[Any]) -> Player:
+    """A row of (id, username, first_name, last_name)."""
+    identity, username, first_name, last_name = row
+    return Player(identity, username, f"{first_name} {last_name}".strip() or username)
+
+
+def session_of(row: Sequence[Any]) -> SessionRecord:
+    """A row of SESSION."""
+    identity, user_id, game_id, score, subscore, game_mode, timestamp = row
+    return SessionRecord(identity, user_id, game_id, score, subscore, game_mode, _moment_of(timestamp))
+
+
+def _moment_of(value: datetime | str) -> datetime:
+    """A time as either dialect gives it: SQLite keeps Django's text, UTC without saying so."""
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value
+
+
+def new_user(username: str, name: str) -> tuple[str, str, str]:
+    """(username, password, first_name) of a user that a game server named: nobody can log in with that password."""
+    return username, f"!{secrets.token_urlsafe(30)}", name[:NAME_LENGTH] if name != username else ""
+
+
+def refusal_for(constraint: str) -> Refusal:
+    """Why a submission can't be stored, from the constraint that it broke, or "" for a value SQL can't hold."""
+    if "leaderboardentry_score_exact" in constraint:
+        return TotalOutOfRange()
+    if "gamesession_score_exact" in constraint:
+        return ScoreOutOfRange()
+    if "metadata" in constraint.lower():
+        return InvalidMetadata()
+    if "user" in constraint:
+        return InvalidPlayer("There is no such player any more")
+    return InvalidBody("A value of the submission can't be stored")

@@ -1,0 +1,89 @@
+# ruff: noqa: S608 - statements are put together from constants only
+"""The SQL that both dialects speak. Parameters are $1, $2, …; what differs is handed in by the dialect.
+
+An entry is always read as ENTRY's columns, in the order of `Entry`'s fields.
+"""
+
+from dataclasses import dataclass
+
+CATALOG_VERSION = "SELECT version FROM leaderboard_catalog WHERE id = 1"
+GAMES = "SELECT slug, id FROM leaderboard_game"
+DEFINITIONS = """
+    SELECT l.id, l.game_id, g.slug, l.slug, l.title, l.operator, l.sort_order, l.subscore_order, l.game_mode, l.reset_schedule,
+           l.time_zone, l.min_score, l.max_score, l.authoritative, l.is_active, l.metadata
+    FROM leaderboard_leaderboard l JOIN leaderboard_game g ON g.id = l.game_id
+    ORDER BY l.id"""
+KEYS = "SELECT id, game_id, digest, scopes, expires_at FROM leaderboard_apikey WHERE revoked_at IS NULL ORDER BY id"
+PLAYER = "SELECT id, username, first_name, last_name FROM auth_user WHERE username = $1"
+SESSION = """
+    SELECT id, user_id, game_id, score, subscore, game_mode, "timestamp" FROM leaderboard_gamesession WHERE id = $1"""
+PING = "SELECT 1"
+
+# The last of the first $2 sessions after $1.
+LAST_LOOKED_AT = """
+    SELECT max(id) FROM (SELECT id FROM leaderboard_gamesession WHERE id > $1 ORDER BY id LIMIT $2) AS looked_at"""
+
+# Boards are few and entries many: one index probe a board, instead of reading every entry.
+BOARDS = """
+    WITH RECURSIVE board (leaderboard_id, season) AS (
+        SELECT * FROM (
+            SELECT leaderboard_id, season FROM leaderboard_leaderboardentry ORDER BY leaderboard_id, season LIMIT 1
+        ) AS first
+        UNION ALL
+        SELECT (SELECT e.leaderboard_id FROM leaderboard_leaderboardentry e
+                WHERE (e.leaderboard_id, e.season) > (b.leaderboard_id, b.season) ORDER BY e.leaderboard_id, e.season LIMIT 1),
+               (SELECT e.season FROM leaderboard_leaderboardentry e
+                WHERE (e.leaderboard_id, e.season) > (b.leaderboard_id, b.season) ORDER BY e.leaderboard_id, e.season LIMIT 1)
+        FROM board b WHERE b.leaderboard_id IS NOT NULL
+    )
+    SELECT leaderboard_id, season FROM board WHERE leaderboard_id IS NOT NULL ORDER BY leaderboard_id, season"""
+
+COUNT = "SELECT count(*) FROM leaderboard_leaderboardentry WHERE leaderboard_id = $1 AND season = $2"
+
+# One page of a board in its order, after the place ($3, $4, $5): what `calculate_ranks` compares.
+RANKED_PAGE = """
+    SELECT user_id, rank, score_key, subscore_key, session_id FROM leaderboard_leaderboardentry
+    WHERE leaderboard_id = $1 AND season = $2 AND (score_key, subscore_key, session_id) > ($3, $4, $5)
+    ORDER BY score_key, subscore_key, session_id LIMIT $6"""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryReads:
+    """The statements that read entries, in one dialect."""
+
+    top: str
+    entry: str
+    around: str
+    page: str
+    since: str
+
+
+def entry_columns(achieved_ms: str, *, table: str) -> str:
+    return f"{table}.user_id, {table}.score_key, {table}.subscore_key, {table}.session_id, {table}.submissions, {achieved_ms}"
+
+
+def entry_reads(achieved_ms: str) -> EntryReads:
+    """`achieved_ms`: the dialect's expression for `e.achieved_at` in whole milliseconds since 1970 UTC."""
+    entry = entry_columns(achieved_ms, table="e")
+    board = "FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = $1 AND e.season = $2"
+    place = "(e.score_key, e.subscore_key, e.session_id)"
+    return EntryReads(
+        top=f"SELECT {entry} {board} ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $3 OFFSET $4",
+        entry=f"SELECT {entry} {board} AND e.user_id = $3",
+        # The player's own row is neither side's, also when it has moved since the caller read it.
+        around=f"""
+            SELECT * FROM (SELECT 0 AS side, {entry} {board} AND {place} < ($3, $4, $5) AND e.user_id <> $6
+                ORDER BY e.score_key DESC, e.subscore_key DESC, e.session_id DESC LIMIT $7) AS better
+            UNION ALL
+            SELECT * FROM (SELECT 1 AS side, {entry} {board} AND {place} > ($3, $4, $5) AND e.user_id <> $6
+                ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $7) AS worse""",
+        page=f"SELECT {entry} {board} AND e.user_id > $3 ORDER BY e.user_id LIMIT $4",
+        # An entry that a session fed was last updated at that session's time or later; older seasons' are left out by it.
+        since=f"""
+            SELECT e.leaderboard_id, e.season, {entry}
+            FROM (SELECT s.user_id, s.game_id, min(s."timestamp") AS began FROM leaderboard_gamesession s
+                  WHERE s.id > $1 AND s.id <= $2 GROUP BY s.user_id, s.game_id) AS played
+            JOIN leaderboard_leaderboard l ON l.game_id = played.game_id
+            JOIN leaderboard_leaderboardentry e
+              ON e.user_id = played.user_id AND e.leaderboard_id = l.id AND e.last_updated >= played.began""",
+    )

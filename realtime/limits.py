@@ -1,0 +1,42 @@
+"""Bounds of the last mile, each with its reason, and the token bucket that holds a client to its own."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Seconds where the name ends in _s."""
+
+    poll_s: float = 1.0  # how late a lost frame may be noticed
+    poll_backoff_s: float = 5.0  # the slowest poll while Redis is away
+    call_timeout_s: float = 2.0  # a round trip to Redis takes a ms; longer means that it is away
+    state_timeout_s: float = 5.0  # a state may have to be read from SQL
+    heartbeat_s: float = 8.0  # the contract says at least every 10
+    send_timeout_s: float = 10.0  # a socket that takes nothing for so long is closed with 4408
+    close_grace_s: float = 2.0  # how long a last word and the close frame may take
+    misses_before_recycle: int = 3  # one miss may be a frame in flight, three are a deaf link
+    ring: int = 64  # frames held for a board: what a slow socket may lag before it gets a snapshot
+    replies: int = 64  # pongs and errors waiting for a socket; more are dropped and counted
+    notify_batch: int = 256  # sockets woken before the event loop may do something else
+    catch_up_together: int = 16  # boards that read from Redis at once after a fault
+    subscriptions: int = 32  # per socket
+    message_bytes: int = 16 * 1024  # the longest command is some hundred
+    message_burst: int = 50
+    messages_per_s: float = 20.0
+    retry_in_ms: tuple[int, int] = (500, 5_000)  # spread of reconnects after a restart
+
+
+class TokenBucket:
+    """Lets `burst` messages through at once and `per_s` a second in the long run."""
+
+    def __init__(self, *, burst: int, per_s: float, now: float) -> None:
+        self._burst, self._per_s = burst, per_s
+        self._tokens, self._at = float(burst), now
+
+    def take(self, now: float) -> bool:
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,25 @@
+"""What the last mile counts. Plain integers: one event loop, no locks. `leaderboard.metrics` may publish them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Everything since the hub began, except `sockets`, which is now."""
+
+    sockets: int = 0
+    frames_heard: int = 0  # that came by the layer for a watched board, known ones too
+    frames_received: int = 0  # applied to a board, from the layer or by catching up
+    messages_sent: int = 0  # texts handed to sockets
+    sends_dropped: int = 0  # messages that a socket did not get because it was slow
+    stale_snapshots: int = 0  # snapshots sent instead of frames that a slow socket missed
+    too_slow_closes: int = 0
+    refused: int = 0  # errors told to clients
+    resyncs: int = 0  # boards that started again from a state: frames missing or another epoch
+    caught_up: int = 0  # times that frames the layer lost were fetched
+    recycles: int = 0  # times that the layer subscription was made anew
+    link_failures: int = 0  # layer calls that failed or timed out
+    bad_frames: int = 0  # layer messages that could not be read
+    away: int = 0  # times that Redis went away
+    acks: int = 0
+    ack_lag_frames: int = 0  # sum over acks of how far behind the client was; divide by acks

@@ -1,0 +1,41 @@
+"""What the hub asks the rest of the house for. The services implement it; tests do too."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from leaderboard.feed import Frame, Position, State
+
+OFFLINE = "offline"  # the epoch of a state that was read from SQL because Redis is away; its offset is 0
+
+
+class LeaderboardInfo(Protocol):
+    """What the hub needs to know of a leaderboard."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def slug(self) -> str: ...
+
+
+class Source(Protocol):
+    """Every call ends within a timeout of its own; the hub has one around it as well."""
+
+    async def resolve(self, slug: str) -> LeaderboardInfo | None:
+        """The leaderboard of that name, None if there is none that may be watched."""
+        ...
+
+    async def state(self, leaderboard: int) -> State:
+        """The state at its position; makes the first one if none is known. While Redis is away: from SQL, with epoch OFFLINE.
+
+        Raises LeaderboardNotFound when the leaderboard is gone, StoreUnavailable when SQL is needed and away too.
+        """
+        ...
+
+    async def positions(self, leaderboards: Sequence[int]) -> list[Position]:
+        """One round trip, in the order asked. Raises FeedUnavailable."""
+        ...
+
+    async def frames_since(self, leaderboard: int, position: Position) -> list[Frame] | None:
+        """The frames after `position`, contiguous up to the newest; None if that can't be had. Raises FeedUnavailable."""
+        ...

@@ -1,0 +1,46 @@
+"""The live page. It carries no scores: the page's socket brings them."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from leaderboard import runtime
+from leaderboard.domain.definition import Definition
+from leaderboard.domain.errors import LeaderboardNotFound
+from leaderboard.services.standings import TIE_RULE
+
+HOME = "global"
+
+# Everything the page needs is its own; nothing is inline.
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-cache",
+}
+
+
+async def board(request: HttpRequest, slug: str = HOME) -> HttpResponse:
+    """One board, live; `/` shows the default one, or the first there is."""
+    catalogs = runtime.services().catalogs
+    view = await catalogs.view()
+    active = sorted((definition for definition in view.by_slug.values() if definition.is_active), key=lambda d: d.slug)
+    if slug == HOME and active and HOME not in view.by_slug:
+        slug = active[0].slug
+    try:
+        _, definition = await catalogs.definition(slug)
+    except LeaderboardNotFound:
+        raise Http404(f"There is no leaderboard {slug!r}.") from None
+    boards = [{"slug": item.slug, "title": item.title} for item in active]
+    context = {"leaderboard": _described(definition), "boards": boards, "top": 10}
+    return HttpResponse(render_to_string("realtime/board.html", context, request), headers=PAGE_HEADERS)
+
+
+def _described(definition: Definition) -> dict[str, Any]:
+    return {
+        "slug": definition.slug,
+        "title": definition.title,
+        "game": definition.game,
+        "operator": definition.rules.operator.value,
+        "tie_rule": TIE_RULE,
+    }

@@ -1,0 +1,44 @@
+"""What every test may use: real servers, started on free ports when first asked for, stopped at the end."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from leaderboard import runtime
+from leaderboard.services import Services
+from tests.cast import Cast
+
+pytest_plugins = ["tests.servers.postgres", "tests.servers.redis"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+@pytest.fixture
+async def services(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Services]:
+    """The process's services over fresh servers. Bells are not rung: a test publishes when it wants to."""
+    built = runtime.build(database_url, redis_url)
+    monkeypatch.setattr(runtime, "services", lambda: built)
+    monkeypatch.setattr(runtime, "_send", lambda task, arguments: None)
+    yield built
+    await built.aclose()
+
+
+@pytest.fixture
+async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the API in this process."""
+    from gaming_leaderboard.handler import ApiHandler
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(ApiHandler()), base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.fixture
+async def cast(services: Services, database_url: str) -> Cast:
+    """Two games with boards and keys: Ada leads, Bo follows, Cy is a stranger."""
+    return await Cast.enter(services, database_url)

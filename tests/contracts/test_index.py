@@ -1,0 +1,853 @@
+"""What every Index promises, tried on each make of Redis server; and the pure modules beside it."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gaming_leaderboard import embedded
+from leaderboard.domain.score import SCORE_LIMIT, BoardId, Entry
+from leaderboard.index import IndexCold, IndexUnavailable, Placed, Placing
+from leaderboard.index import redis as redis_index
+from leaderboard.index.drift import Kind, compare
+from leaderboard.index.encoding import decode, decode_number, encode, encode_number, member
+from leaderboard.index.redis import RedisIndex
+from leaderboard.redis_client import MAX_CONNECTIONS, connection_options
+from tests.servers.redis import RedisServer, start_redis
+
+BOARD, OTHER, THIRD = BoardId(7, 0), BoardId(7, 86_400), BoardId(8, 0)
+ADA, BO, CY = 1, 2, 3
+
+
+def an_entry(user_id: int, score: int, *, session_id: int | None = None, version: int = 1, subscore: int = 0) -> Entry:
+    """More is better, as on most boards."""
+    session_id = user_id if session_id is None else session_id
+    return Entry(user_id, -score, -subscore, session_id, version, 1_700_000_000_000 + session_id)
+
+
+class Model:
+    """The board as plain Python: what Redis is held to."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.held = {entry.user_id: entry for entry in entries}
+
+    @property
+    def order(self) -> list[Entry]:
+        return sorted(self.held.values(), key=lambda entry: entry.order)
+
+    def rank(self, user_id: int) -> int | None:
+        return self.order.index(self.held[user_id]) + 1 if user_id in self.held else None
+
+    def place(self, entry: Entry) -> Placed:
+        previous = self.rank(entry.user_id)
+        held = self.held.get(entry.user_id)
+        if held is None or held.version < entry.version:
+            self.held[entry.user_id] = entry
+        rank = self.rank(entry.user_id)
+        assert rank is not None
+        return Placed(rank, previous)
+
+    def read(self, page: int = 5_000) -> Callable[[], AsyncIterator[list[Entry]]]:
+        """As a store reads: by user id, each page what is held when its turn comes."""
+
+        async def pages() -> AsyncIterator[list[Entry]]:
+            after = -1
+            while found := [self.held[user] for user in sorted(self.held) if user > after][:page]:
+                after = found[-1].user_id
+                yield found
+
+        return pages
+
+
+async def everything(index: RedisIndex, board: BoardId = BOARD) -> list[Entry]:
+    return [entry async for page in index.entries(board, page=700) for entry in page]
+
+
+async def matches(index: RedisIndex, model: Model, board: BoardId = BOARD) -> None:
+    """Every way of reading tells the model's order."""
+    order = model.order
+    assert await everything(index, board) == order
+    assert await index.count(board) == len(order)
+    for rank, entry in list(enumerate(order, 1))[:40]:
+        page = await index.rank(board, entry.user_id)
+        assert page is not None
+        assert (page.first_rank, page.entries, page.total) == (rank, (entry,), len(order))
+
+
+def an_index(url: str, *, timeout_ms: int = 5_000, retry_ms: int = 1, prefix: str = "gl", lease_ms: int = 10_000) -> RedisIndex:
+    return RedisIndex(url, timeout_ms=timeout_ms, retry_ms=retry_ms, prefix=prefix, lease_ms=lease_ms)
+
+
+@asynccontextmanager
+async def opened(url: str, **options: int) -> AsyncIterator[RedisIndex]:
+    index = an_index(url, **options)  # type: ignore[arg-type]
+    try:
+        yield index
+    finally:
+        await index.aclose()
+
+
+@pytest.fixture
+async def index(each_server: RedisServer) -> AsyncIterator[RedisIndex]:
+    async with opened(each_server.url) as index:
+        yield index
+
+
+@pytest.fixture
+async def ready(index: RedisIndex) -> RedisIndex:
+    """BOARD is ready and empty."""
+    assert await index.rebuild(BOARD, Model().read()) == 0
+    return index
+
+
+@pytest.fixture
+def own_server() -> Iterable[RedisServer]:
+    """One to pause and kill."""
+    server = start_redis()
+    yield server
+    server.stop()
+
+
+# --- Order and ranks -----------------------------------------------------------------------------------------------
+
+
+async def test_it_answers_rank_previous_rank_and_total(ready: RedisIndex) -> None:
+    answer = await ready.place({BOARD: [an_entry(ADA, 10), an_entry(BO, 20), an_entry(CY, 15)]})
+    assert answer == {BOARD: Placing((Placed(1, None), Placed(1, None), Placed(2, None)), 3)}
+    answer = await ready.place({BOARD: [an_entry(ADA, 30, session_id=9, version=2)]})
+    assert answer == {BOARD: Placing((Placed(1, 3),), 3)}
+
+
+async def test_the_earlier_achiever_of_two_equal_values_ranks_first(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 10, session_id=300), an_entry(BO, 10, session_id=255), an_entry(CY, 10, session_id=256)]})
+    assert [entry.user_id for entry in (await ready.top(BOARD, limit=3)).entries] == [BO, CY, ADA]
+
+
+async def test_the_subscore_decides_between_equal_scores(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 10, subscore=-1), an_entry(BO, 10, subscore=256), an_entry(CY, 10, subscore=255)]})
+    assert [entry.user_id for entry in (await ready.top(BOARD, limit=3)).entries] == [BO, CY, ADA]
+
+
+async def test_pages_carry_whole_entries(ready: RedisIndex) -> None:
+    entry = Entry(2**63 - 1, -5, 7, 2**53, 2**40, -1)
+    await ready.place({BOARD: [entry]})
+    assert (await ready.top(BOARD, limit=1)).entries == (entry,)
+
+
+async def test_the_extremes_of_every_range_keep_their_order(ready: RedisIndex) -> None:
+    edges = (-SCORE_LIMIT, 1 - SCORE_LIMIT, -(2**32), -256, -255, -1, 0, 1, 255, 256, 2**32, SCORE_LIMIT - 1, SCORE_LIMIT)
+    model = Model()
+    for number, (score_key, subscore_key) in enumerate((a, b) for a in edges for b in edges):
+        model.place(Entry(2**63 - 1 - number, score_key, subscore_key, 2**53 - number, 1, 0))
+    placing = (await ready.place({BOARD: list(model.held.values())}))[BOARD]
+    assert placing is not None
+    assert placing.total == len(edges) ** 2
+    await matches(ready, model)
+
+
+async def test_a_key_that_a_double_does_not_hold_is_refused_before_anything_is_written(ready: RedisIndex) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        await ready.place({BOARD: [an_entry(ADA, 1), an_entry(BO, SCORE_LIMIT + 1)]})
+    assert await ready.count(BOARD) == 0
+
+
+async def test_around_stops_at_both_ends(ready: RedisIndex) -> None:
+    entries = [an_entry(user, 100 - user) for user in range(1, 10)]
+    await ready.place({BOARD: entries})
+    for user in range(1, 10):
+        for limit in range(11):
+            page = await ready.around(BOARD, user, limit=limit)
+            assert page is not None
+            first = max(1, user - limit)
+            assert page.first_rank == first
+            assert list(page.entries) == entries[first - 1 : user + limit]
+            assert page.total == 9
+
+
+async def test_a_stranger_is_on_no_page(ready: RedisIndex) -> None:
+    assert await ready.rank(BOARD, CY) is None
+    assert await ready.around(BOARD, CY, limit=5) is None
+
+
+async def test_pages_past_the_end_are_empty_and_tell_the_total(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 1), an_entry(BO, 2)]})
+    page = await ready.top(BOARD, limit=10, offset=2)
+    assert (page.entries, page.first_rank, page.total) == ((), 3, 2)
+    assert (await ready.top(BOARD, limit=0)).entries == ()
+    assert [entry.user_id for entry in (await ready.top(BOARD, limit=10, offset=1)).entries] == [ADA]
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(-1, 0), (5_001, 0), (1, -1)])
+async def test_pages_that_do_not_exist_are_not_guessed(ready: RedisIndex, limit: int, offset: int) -> None:
+    with pytest.raises(ValueError, match="no such page"):
+        await ready.top(BOARD, limit=limit, offset=offset)
+
+
+async def test_large_boards_answer_large_pages(ready: RedisIndex) -> None:
+    rng = random.Random(1)
+    model = Model(an_entry(user, rng.randrange(50), session_id=rng.randrange(2**30) * 10_000 + user) for user in range(6_000))
+    assert await ready.rebuild(BOARD, model.read()) == 6_000
+    order = model.order
+    assert list((await ready.top(BOARD, limit=5_000, offset=700)).entries) == order[700:5_700]
+    page = await ready.around(BOARD, order[3_000].user_id, limit=2_499)
+    assert page is not None
+    assert list(page.entries) == order[501:5_500]
+
+
+async def test_boards_of_a_batch_are_answered_each_by_its_own(ready: RedisIndex) -> None:
+    await ready.rebuild(THIRD, Model([an_entry(BO, 5)]).read())
+    answer = await ready.place({BOARD: [an_entry(ADA, 1)], OTHER: [an_entry(ADA, 1)], THIRD: [an_entry(ADA, 1)]})
+    assert answer == {BOARD: Placing((Placed(1, None),), 1), OTHER: None, THIRD: Placing((Placed(2, None),), 2)}
+    assert await ready.ready([BOARD, OTHER, THIRD]) == [True, False, True]
+
+
+async def test_empty_questions_get_empty_answers(ready: RedisIndex) -> None:
+    assert await ready.place({}) == {}
+    assert await ready.place({BOARD: []}) == {BOARD: Placing((), 0)}
+    assert await ready.ready([]) == []
+    await ready.remove(BOARD, [])
+    await ready.forget([])
+
+
+# --- The version guard ---------------------------------------------------------------------------------------------
+
+
+async def test_an_older_version_changes_nothing_and_gets_the_held_rank(ready: RedisIndex) -> None:
+    held = an_entry(ADA, 10, version=3)
+    await ready.place({BOARD: [held, an_entry(BO, 20)]})
+    answer = await ready.place({BOARD: [an_entry(ADA, 99, session_id=50, version=2)]})
+    assert answer == {BOARD: Placing((Placed(2, 2),), 2)}
+    assert (await ready.top(BOARD, limit=2)).entries[1] == held
+
+
+async def test_the_same_write_twice_is_one(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(BO, 20)]})
+    entry = an_entry(ADA, 30, version=5)
+    assert await ready.place({BOARD: [entry, entry]}) == {BOARD: Placing((Placed(1, None), Placed(1, 1)), 2)}
+    assert await ready.place({BOARD: [entry]}) == {BOARD: Placing((Placed(1, 1),), 2)}
+
+
+async def test_versions_compare_as_numbers_and_not_as_text(ready: RedisIndex) -> None:
+    for version in (1, 2, 10, 127, 128, 255, 256, 65_535, 65_536, 2**32, 2**53 - 1):
+        await ready.place({BOARD: [an_entry(ADA, version, version=version)]})
+        assert (await ready.top(BOARD, limit=1)).entries[0].version == version
+        await ready.place({BOARD: [an_entry(ADA, 0, version=version - 1)]})
+        assert (await ready.top(BOARD, limit=1)).entries[0].version == version
+
+
+async def test_a_version_without_a_new_value_is_kept_and_moves_nobody(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 10), an_entry(BO, 20)]})
+    assert await ready.place({BOARD: [an_entry(ADA, 10, version=2)]}) == {BOARD: Placing((Placed(2, 2),), 2)}
+    assert (await ready.top(BOARD, limit=2)).entries[1].version == 2
+
+
+async def test_a_score_that_changes_under_the_same_session_moves(ready: RedisIndex) -> None:
+    """The member stays and the zset score changes, as after a correction."""
+    await ready.place({BOARD: [an_entry(ADA, 10), an_entry(BO, 20)]})
+    assert await ready.place({BOARD: [an_entry(ADA, 30, version=2)]}) == {BOARD: Placing((Placed(1, 2),), 2)}
+
+
+async def test_batches_in_any_order_converge(ready: RedisIndex) -> None:
+    rng = random.Random(2)
+    writes = [
+        an_entry(user, rng.randrange(30), session_id=user * 100 + version, version=version) for user in range(30) for version in range(1, 9)
+    ]
+    newest = Model(entry for entry in writes if entry.version == 8)
+    rng.shuffle(writes)
+    batches = [writes[start : start + 16] for start in range(0, len(writes), 16)]
+    await asyncio.gather(*(ready.place({BOARD: batch}) for batch in batches), *(ready.place({BOARD: batch}) for batch in batches))
+    await matches(ready, newest)
+
+
+small = st.integers(-3, 3)
+writes = st.lists(st.tuples(st.integers(1, 6), small, small, st.integers(1, 4)), min_size=1, max_size=12)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("place"), writes),
+        st.tuples(st.just("remove"), st.lists(st.integers(1, 6), max_size=3)),
+        st.tuples(st.just("rebuild"), st.integers(1, 4)),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps)
+def test_any_sequence_of_writes_removals_and_rebuilds_equals_the_model(redis_url: str, steps: list[tuple[str, object]]) -> None:
+    async def play() -> None:
+        model, session = Model(), 0
+        async with opened(redis_url) as index:
+            await index.rebuild(BOARD, model.read())
+            for verb, argument in steps:
+                if verb == "place":
+                    batch = []
+                    for user, score, subscore, version in argument:  # type: ignore[attr-defined]
+                        session += 1
+                        batch.append(an_entry(user, score, subscore=subscore, session_id=session, version=version))
+                    expected = tuple(model.place(entry) for entry in batch)
+                    assert await index.place({BOARD: batch}) == {BOARD: Placing(expected, len(model.held))}
+                elif verb == "remove":
+                    await index.remove(BOARD, argument)  # type: ignore[arg-type]
+                    model.held = {user: entry for user, entry in model.held.items() if user not in argument}  # type: ignore[operator]
+                else:
+                    assert await index.rebuild(BOARD, model.read(page=argument)) == len(model.held)  # type: ignore[arg-type]
+            await matches(index, model)
+
+    asyncio.run(play())
+
+
+# --- Cold boards and rebuilds ----------------------------------------------------------------------------------------
+
+
+async def test_a_board_that_was_never_filled_is_cold(index: RedisIndex) -> None:
+    assert await index.place({BOARD: [an_entry(ADA, 1)]}) == {BOARD: None}
+    assert await index.ready([BOARD]) == [False]
+    for read in (index.top(BOARD, limit=1), index.around(BOARD, ADA, limit=1), index.rank(BOARD, ADA), index.count(BOARD)):
+        with pytest.raises(IndexCold):
+            await read
+    with pytest.raises(IndexCold):
+        await everything(index)
+
+
+async def test_a_write_to_a_cold_board_leaves_nothing_behind(index: RedisIndex, each_server: RedisServer) -> None:
+    await index.place({BOARD: [an_entry(ADA, 1)]})
+    assert each_server.command("DBSIZE") == "0"
+
+
+@pytest.mark.parametrize("lost", ["state", "order", "players", "order players", "state order", "state players"])
+async def test_a_board_that_lost_any_of_its_keys_is_cold(ready: RedisIndex, each_server: RedisServer, lost: str) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 1)]})
+    each_server.command("DEL", *(f"gl:{{7}}:0:{name}" for name in lost.split()))
+    assert await ready.ready([BOARD]) == [False]
+    assert await ready.place({BOARD: [an_entry(BO, 1)]}) == {BOARD: None}
+    with pytest.raises(IndexCold):
+        await ready.top(BOARD, limit=1)
+    assert await ready.rebuild(BOARD, Model([an_entry(BO, 1)]).read()) == 1
+    assert await everything(ready) == [an_entry(BO, 1)]
+
+
+async def test_a_flushed_board_is_cold_and_a_rebuild_brings_it_back(ready: RedisIndex, each_server: RedisServer) -> None:
+    model = Model([an_entry(ADA, 1), an_entry(BO, 2)])
+    await ready.place({BOARD: model.order})
+    each_server.command("FLUSHALL")
+    assert await ready.place({BOARD: model.order}) == {BOARD: None}
+    assert await ready.rebuild(BOARD, model.read()) == 2
+    await matches(ready, model)
+
+
+async def test_a_rebuild_drops_what_the_store_does_not_have(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 1, version=9), an_entry(CY, 1)]})
+    model = Model([an_entry(ADA, 2), an_entry(BO, 3)])
+    assert await ready.rebuild(BOARD, model.read()) == 2
+    await matches(ready, model)
+
+
+async def test_a_board_is_cold_while_it_is_rebuilt_yet_takes_writes(ready: RedisIndex) -> None:
+    model = Model([an_entry(ADA, 1), an_entry(BO, 2)])
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        yield model.order
+        model.place(an_entry(CY, 3))
+        assert await ready.place({BOARD: [an_entry(CY, 3)]}) == {BOARD: None}
+        assert await ready.ready([BOARD]) == [False]
+        with pytest.raises(IndexCold):
+            await ready.top(BOARD, limit=10)
+
+    assert await ready.rebuild(BOARD, read) == 2
+    await matches(ready, model)
+
+
+async def test_live_writes_during_a_rebuild_end_equal_to_the_store(ready: RedisIndex) -> None:
+    """Before each page some entries of the store change, and their writes reach the index before or after the page does, or twice."""
+    rng = random.Random(3)
+    model = Model(an_entry(user, rng.randrange(100)) for user in range(400))
+    late: list[Entry] = []
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        session = 1_000
+        async for page in model.read(page=37)():
+            writes = []
+            for user in rng.sample(range(450), 20):
+                session += 1
+                held = model.held.get(user)
+                entry = an_entry(user, rng.randrange(100), session_id=session, version=held.version + 1 if held else 1)
+                model.place(entry)
+                writes.append(entry)
+            at_once = rng.sample(writes, 12)
+            late.extend(entry for entry in writes if entry not in at_once)
+            await ready.place({BOARD: at_once})
+            yield page  # as read before these changes
+            late.extend(rng.sample(at_once, 3))
+
+    await ready.rebuild(BOARD, read)
+    rng.shuffle(late)
+    await ready.place({BOARD: late})
+    await matches(ready, model)
+
+
+async def test_a_second_rebuild_leaves_the_first_alone(ready: RedisIndex) -> None:
+    model = Model([an_entry(ADA, 1)])
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        assert await ready.rebuild(BOARD, Model([an_entry(CY, 9)]).read()) is None
+        yield model.order
+
+    assert await ready.rebuild(BOARD, read) == 1
+    await matches(ready, model)
+
+
+async def test_many_rebuilds_at_once_fill_the_board_once_at_a_time(ready: RedisIndex) -> None:
+    model = Model(an_entry(user, user) for user in range(50))
+    counts = await asyncio.gather(*(ready.rebuild(BOARD, model.read(page=7)) for _ in range(10)))
+    assert {50} <= set(counts) <= {50, None}
+    await matches(ready, model)
+
+
+async def test_a_page_that_is_newer_than_a_late_write_wins(ready: RedisIndex) -> None:
+    """The write of an earlier version arrives during the rebuild; that of the version which the page has comes later or never."""
+    model = Model([an_entry(ADA, 30, session_id=9, version=2), an_entry(BO, 20)])
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        await ready.place({BOARD: [an_entry(ADA, 10, version=1)]})
+        yield model.order
+
+    assert await ready.rebuild(BOARD, read) == 2
+    await matches(ready, model)
+
+
+@pytest.mark.parametrize("died", ["before its first page", "after its first page"])
+async def test_a_rebuild_that_died_is_taken_over_after_its_lease(each_server: RedisServer, ready: RedisIndex, died: str) -> None:
+    """It comes to life again while the other is at work, and must not add to what that one fills."""
+    model, ghost = Model([an_entry(ADA, 1), an_entry(BO, 2)]), [an_entry(CY, 99)]
+    taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        taken.set()
+        await go_on.wait()
+        yield model.order
+
+    async def take_over() -> int:
+        while (count := await ready.rebuild(BOARD, read)) is None:
+            await asyncio.sleep(0)
+        return count
+
+    async def read_slowly() -> AsyncIterator[list[Entry]]:
+        if died == "after its first page":
+            yield ghost
+        await taken.wait()
+        yield ghost
+
+    async with opened(each_server.url, lease_ms=30) as slow, asyncio.timeout(20):
+        sleeper = asyncio.create_task(slow.rebuild(BOARD, read_slowly))
+        while await ready.rebuild(BOARD, model.read()) is not None:
+            await asyncio.sleep(0)  # until the sleeper holds the lease
+        other = asyncio.create_task(take_over())
+        assert await sleeper is None
+        go_on.set()
+        assert await other == 2
+    await matches(ready, model)
+
+
+async def test_a_reader_is_closed_before_the_next_one_is_opened(ready: RedisIndex) -> None:
+    seen: list[str] = []
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        first = not seen
+        seen.append("open")
+        try:
+            yield [an_entry(ADA, 1)]
+            if first:
+                await ready.remove(BOARD, [BO])
+            yield [an_entry(BO, 1)]
+            yield [an_entry(CY, 1)]
+        finally:
+            await asyncio.sleep(0)
+            seen.append("closed")
+
+    assert await ready.rebuild(BOARD, read) == 3
+    assert seen == ["open", "closed", "open", "closed"]
+
+
+async def test_a_rebuild_renews_its_lease_with_every_page(each_server: RedisServer, ready: RedisIndex) -> None:
+    async def read() -> AsyncIterator[list[Entry]]:
+        each_server.command("PEXPIRE", "gl:{7}:0:state", "900")
+        yield [an_entry(ADA, 1)]
+        yield [an_entry(BO, 2)]
+        while int(each_server.command("PTTL", "gl:{7}:0:state")) <= 900:  # the pages are written while this reads on
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(10):
+        assert await ready.rebuild(BOARD, read) == 2
+
+
+@pytest.mark.parametrize("fault", ["FLUSHALL", "remove", "forget", "forget_all", "lost players"])
+async def test_a_rebuild_starts_again_when_its_board_is_taken_from_it(ready: RedisIndex, each_server: RedisServer, fault: str) -> None:
+    model, reads = Model([an_entry(ADA, 1), an_entry(BO, 2)]), 0
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        nonlocal reads
+        reads += 1
+        if reads > 1:
+            yield model.order
+            return
+        yield [an_entry(CY, 3)]
+        while each_server.command("ZCARD", "gl:{7}:0:order") != "1":
+            await asyncio.sleep(0)  # until the page is written
+        if fault == "FLUSHALL":
+            each_server.command("FLUSHALL")
+        elif fault == "remove":
+            await ready.remove(BOARD, [CY])
+        elif fault == "forget":
+            await ready.forget([BOARD])
+        elif fault == "forget_all":
+            assert await ready.forget_all() == 1
+        else:
+            each_server.command("DEL", "gl:{7}:0:players")
+
+    assert await ready.rebuild(BOARD, read) == 2
+    assert reads == 2
+    await matches(ready, model)
+
+
+async def test_a_rebuild_that_is_interrupted_for_ever_gives_up(ready: RedisIndex) -> None:
+    async def read() -> AsyncIterator[list[Entry]]:
+        yield [an_entry(ADA, 1)]
+        await ready.remove(BOARD, [BO])
+
+    with pytest.raises(IndexUnavailable, match="start again"):
+        await ready.rebuild(BOARD, read)
+    assert await ready.ready([BOARD]) == [False]
+
+
+async def test_a_store_that_fails_ends_the_rebuild_and_frees_the_lease(ready: RedisIndex) -> None:
+    async def broken() -> AsyncIterator[list[Entry]]:
+        yield [an_entry(ADA, 1)]
+        raise ConnectionResetError("the store went away")
+
+    with pytest.raises(ConnectionResetError):
+        await ready.rebuild(BOARD, broken)
+    assert await ready.ready([BOARD]) == [False]
+    assert await ready.rebuild(BOARD, Model([an_entry(BO, 1)]).read()) == 1
+
+
+async def test_a_cancelled_rebuild_closes_its_reader_and_frees_the_lease(ready: RedisIndex) -> None:
+    reading, closed = asyncio.Event(), asyncio.Event()
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        try:
+            yield [an_entry(ADA, 1)]
+            reading.set()
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    task = asyncio.create_task(ready.rebuild(BOARD, read))
+    await reading.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed.is_set()
+    assert await ready.rebuild(BOARD, Model([an_entry(BO, 1)]).read()) == 1
+
+
+# --- Removing and forgetting -----------------------------------------------------------------------------------------
+
+
+async def test_removed_players_are_gone_and_may_come_back_with_a_first_version(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 10, version=5), an_entry(BO, 20), an_entry(CY, 5)]})
+    await ready.remove(BOARD, [ADA, CY, 99])
+    await matches(ready, Model([an_entry(BO, 20)]))
+    assert await ready.place({BOARD: [an_entry(ADA, 1)]}) == {BOARD: Placing((Placed(2, None),), 2)}
+
+
+async def test_forgetting_makes_those_boards_cold_and_no_others(ready: RedisIndex) -> None:
+    await ready.rebuild(OTHER, Model().read())
+    await ready.forget([BOARD])
+    assert await ready.ready([BOARD, OTHER]) == [False, True]
+
+
+async def test_forgetting_all_leaves_nothing_of_any_board_and_all_of_other_prefixes(each_server: RedisServer, index: RedisIndex) -> None:
+    for number in range(1, 30):
+        await index.rebuild(BoardId(number, number * 60), Model([an_entry(ADA, 1)]).read())
+    async with opened(each_server.url, prefix="other") as neighbour:  # type: ignore[arg-type]
+        await neighbour.rebuild(BOARD, Model([an_entry(ADA, 1)]).read())
+        each_server.command("SET", "gl:{7}:feed:state", "kept")
+        assert await index.forget_all() == 29
+        assert await neighbour.ready([BOARD]) == [True]
+    assert each_server.command("DBSIZE") == "4"
+    assert await index.forget_all() == 0
+
+
+# --- A Redis that misbehaves -------------------------------------------------------------------------------------------
+
+
+async def test_scripts_that_the_server_forgot_are_loaded_again(ready: RedisIndex, each_server: RedisServer) -> None:
+    await ready.rebuild(OTHER, Model().read())
+    each_server.command("SCRIPT", "FLUSH")
+    answer = await ready.place({BOARD: [an_entry(ADA, 1)], OTHER: [an_entry(BO, 1)], THIRD: [an_entry(CY, 1)]})
+    assert answer == {BOARD: Placing((Placed(1, None),), 1), OTHER: Placing((Placed(1, None),), 1), THIRD: None}
+    each_server.command("SCRIPT", "FLUSH")
+    assert await ready.count(BOARD) == 1
+    assert ready.failures == 0
+
+
+async def test_scripts_forgotten_in_the_middle_of_a_rebuild_do_not_stop_it(ready: RedisIndex, each_server: RedisServer) -> None:
+    model = Model(an_entry(user, user) for user in range(20))
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        async for page in model.read(page=5)():
+            each_server.command("SCRIPT", "FLUSH")
+            yield page
+
+    assert await ready.rebuild(BOARD, read) == 20
+    await matches(ready, model)
+
+
+async def test_a_hundred_callers_share_few_connections(ready: RedisIndex, each_server: RedisServer) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 1)]})
+    pages = await asyncio.gather(*(ready.top(BOARD, limit=1) for _ in range(100)))
+    assert all(page.entries == (an_entry(ADA, 1),) for page in pages)
+    assert len(each_server.command("CLIENT", "LIST").splitlines()) <= MAX_CONNECTIONS + 1  # and the one that asks
+
+
+async def test_a_connection_that_the_server_closed_while_idle_costs_nobody_a_failure(ready: RedisIndex, each_server: RedisServer) -> None:
+    await asyncio.gather(*(ready.count(BOARD) for _ in range(5)))
+    each_server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    while len(each_server.command("CLIENT", "LIST").splitlines()) > 1:
+        pass
+    for _ in range(3):
+        await asyncio.sleep(0)  # the loop takes note
+    await asyncio.gather(*(ready.count(BOARD) for _ in range(5)))
+    assert ready.failures == 0
+
+
+async def test_a_refusal_of_redis_means_away(ready: RedisIndex, each_server: RedisServer) -> None:
+    each_server.command("SET", "gl:{7}:86400:state", "ready")
+    each_server.command("SET", "gl:{7}:86400:order", "nonsense")
+    with pytest.raises(IndexUnavailable, match="WRONGTYPE"):
+        await ready.place({BOARD: [an_entry(ADA, 1)], OTHER: [an_entry(ADA, 1)]})
+    assert ready.failures == 1
+
+
+async def until_back(index: RedisIndex) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await index.ping()
+            except IndexUnavailable:
+                await asyncio.sleep(0.001)
+
+
+async def test_a_redis_that_hangs_is_away_after_the_timeout_and_then_costs_one_caller_a_period(own_server: RedisServer) -> None:
+    async with opened(own_server.url, timeout_ms=150, retry_ms=60_000) as index:
+        await index.rebuild(BOARD, Model([an_entry(ADA, 1)]).read())
+        own_server.pause()
+        with pytest.raises(IndexUnavailable, match="TimeoutError"):
+            await index.top(BOARD, limit=1)
+        assert index.failures == 1
+        for _ in range(100):
+            with pytest.raises(IndexUnavailable, match="left alone"):
+                await index.top(BOARD, limit=1)
+        assert index.failures == 1
+
+    async with opened(own_server.url, timeout_ms=150, retry_ms=0) as index:
+        with pytest.raises(IndexUnavailable):
+            await index.ping()
+        answers = await asyncio.gather(*(index.ping() for _ in range(50)), return_exceptions=True)
+        assert [str(answer) for answer in answers].count("TimeoutError: ") == 1  # the one that probed
+        own_server.resume()
+        await until_back(index)
+        assert (await index.top(BOARD, limit=1)).entries == (an_entry(ADA, 1),)
+
+
+async def test_replies_that_a_cancelled_or_late_call_left_unread_reach_nobody(own_server: RedisServer) -> None:
+    async with opened(own_server.url, timeout_ms=5_000) as index:
+        await index.rebuild(BOARD, Model(an_entry(user, user) for user in range(1, 20)).read())
+        own_server.pause()
+        asked = [asyncio.create_task(index.rank(BOARD, user)) for user in range(1, 20)]
+        await asyncio.sleep(0.02)  # sent, and not to be answered
+        for task in asked:
+            task.cancel()
+        assert all(isinstance(answer, asyncio.CancelledError) for answer in await asyncio.gather(*asked, return_exceptions=True))
+        own_server.resume()
+        for user in range(1, 20):
+            page = await index.rank(BOARD, user)
+            assert page is not None
+            assert page.entries[0].user_id == user
+        assert index.failures == 0
+
+
+async def test_a_redis_that_was_killed_comes_back_cold_and_with_another_run_id(own_server: RedisServer) -> None:
+    model = Model([an_entry(ADA, 1)])
+    async with opened(own_server.url, timeout_ms=2_000) as index:
+        await index.rebuild(BOARD, model.read())
+        before = await index.server_run_id()
+        assert before == await index.server_run_id()
+        own_server.kill()
+        with pytest.raises(IndexUnavailable):
+            await index.place({BOARD: model.order})
+        own_server.restart_empty()
+        await until_back(index)
+        assert await index.server_run_id() != before
+        assert await index.place({BOARD: model.order}) == {BOARD: None}
+        assert await index.rebuild(BOARD, model.read()) == 1
+        await matches(index, model)
+
+
+async def test_a_rebuild_that_loses_its_redis_says_so_and_can_be_done_again(own_server: RedisServer) -> None:
+    model = Model(an_entry(user, user) for user in range(30))
+
+    async def read() -> AsyncIterator[list[Entry]]:
+        async for page in model.read(page=10)():
+            yield page
+            if page[0].user_id == 10:
+                own_server.restart_empty()
+
+    async with opened(own_server.url) as index:
+        with pytest.raises(IndexUnavailable):
+            await index.rebuild(BOARD, read)
+        await until_back(index)
+        assert await index.ready([BOARD]) == [False]
+        assert await index.rebuild(BOARD, model.read()) == 30
+        await matches(index, model)
+
+
+def test_one_index_serves_one_event_loop_after_another(redis_url: str) -> None:
+    index = an_index(redis_url)
+
+    async def use() -> int:
+        await index.rebuild(BOARD, Model([an_entry(ADA, 1)]).read())
+        try:
+            return await index.count(BOARD)
+        finally:
+            await index.aclose()
+
+    assert [asyncio.run(use()) for _ in range(3)] == [1, 1, 1]
+
+
+async def test_after_closing_the_next_call_opens_anew(ready: RedisIndex) -> None:
+    await ready.aclose()
+    assert await ready.count(BOARD) == 0
+
+
+async def test_a_unix_socket_serves_as_well(redis_server: RedisServer, redis_url: str) -> None:
+    async with opened(redis_server.socket_url) as index:
+        assert await index.rebuild(BOARD, Model().read()) == 0
+    async with opened(redis_url) as index:
+        assert await index.ready([BOARD]) == [True]
+
+
+# --- Addresses and the server that is brought along --------------------------------------------------------------------
+
+
+def test_addresses_are_read_with_tls_sockets_and_databases() -> None:
+    connection_class, options = connection_options("rediss://ada:s%40fe@cache.example:6380/3?ssl_cert_reqs=none", connect_timeout_s=0.5)
+    assert connection_class.__name__ == "SSLConnection"
+    assert [options[name] for name in ("host", "port", "db", "username", "password", "ssl_cert_reqs")] == [
+        *("cache.example", 6380, 3, "ada", "s@fe", "none")
+    ]
+    connection_class, options = connection_options("unix:///run/redis.sock?db=2&max_connections=5", connect_timeout_s=0.5)
+    assert connection_class.__name__ == "UnixDomainSocketConnection"
+    assert (options["path"], options["db"]) == ("/run/redis.sock", 2)
+    assert "max_connections" not in options
+    with pytest.raises(ValueError, match="schemes"):
+        connection_options("http://localhost", connect_timeout_s=0.5)
+
+
+def test_a_server_on_the_path_that_is_too_old_is_passed_over(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, said in (("redis-server", "Redis server v=6.0.16 sha=0"), ("valkey-server", "Valkey server v=8.1.0 sha=0")):
+        binary = tmp_path / name  # type: ignore[operator]
+        binary.write_text(f"#!/bin/sh\necho '{said}'\n")
+        binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = embedded.find_server()
+    assert found is not None
+    assert found.name == "valkey-server"
+
+
+# --- The bytes, without a server -----------------------------------------------------------------------------------------
+
+numbers = st.integers(-(2**64) + 1, 2**64 - 1) | st.integers(-300, 300)
+keys = st.integers(-SCORE_LIMIT, SCORE_LIMIT) | st.integers(-300, 300)
+entries = st.builds(
+    Entry,
+    user_id=st.integers(0, 2**63 - 1) | st.integers(0, 300),
+    score_key=keys,
+    subscore_key=keys,
+    session_id=st.integers(0, 2**53) | st.integers(0, 300),
+    version=st.integers(0, 2**53 - 1),
+    achieved_ms=st.integers(-(2**47), 2**47 - 1),
+)
+
+
+@given(numbers, numbers, st.binary(max_size=3), st.binary(max_size=3))
+def test_encoded_numbers_sort_as_the_numbers_do_whatever_follows(a: int, b: int, after_a: bytes, after_b: bytes) -> None:
+    if a != b:
+        assert (encode_number(a) + after_a < encode_number(b) + after_b) == (a < b)
+
+
+@given(numbers, st.binary(max_size=3))
+def test_a_number_is_read_back_from_where_it_stands(number: int, around: bytes) -> None:
+    encoded = encode_number(number)
+    assert decode_number(around + encoded + around, len(around)) == (number, len(around) + len(encoded))
+
+
+@given(entries, entries)
+def test_members_of_equal_scores_sort_as_the_entries_do(a: Entry, b: Entry) -> None:
+    if a.order[1:] != b.order[1:]:
+        assert (member(a) < member(b)) == (a.order[1:] < b.order[1:])
+
+
+@given(entries)
+def test_an_entry_is_read_back_as_it_was_written(entry: Entry) -> None:
+    score, user, value = encode(entry)
+    assert decode(score, user, value) == entry
+    assert decode(b"%.17g" % entry.score_key, user, value) == entry  # as Redis may answer
+    assert member(entry).endswith(user)
+    assert value.endswith(member(entry)[: -len(user)])
+
+
+def test_a_usual_player_costs_few_bytes() -> None:
+    _, user, value = encode(
+        Entry(user_id=50_000, score_key=-1, subscore_key=0, session_id=9_000_000, version=200, achieved_ms=1_700_000_000_000)
+    )
+    assert (len(user), len(value)) == (3, 13)
+
+
+# --- Drift -----------------------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_difference_has_its_name() -> None:
+    stored = [an_entry(1, 10), an_entry(2, 10, version=2), an_entry(3, 10), an_entry(4, 10), an_entry(6, 1)]
+    indexed = [an_entry(6, 1), an_entry(5, 10), an_entry(4, 10, version=2), an_entry(3, 11), an_entry(2, 10)]
+    found = compare([stored[:2], stored[2:]], [indexed])
+    assert [(difference.user_id, difference.kind) for difference in found] == [
+        (1, Kind.MISSING),
+        (2, Kind.STALE),
+        (3, Kind.WRONG_VALUE),
+        (4, Kind.AHEAD),
+        (5, Kind.GHOST),
+    ]
+    assert (found[2].stored, found[2].indexed) == (an_entry(3, 10), an_entry(3, 11))
+
+
+def test_a_player_met_twice_on_a_moving_board_counts_once() -> None:
+    assert compare([[an_entry(1, 20, version=2)]], [[an_entry(1, 20, version=2)], [an_entry(1, 10)]]) == []
+
+
+async def test_an_index_equal_to_the_store_has_no_drift(ready: RedisIndex) -> None:
+    model = Model(an_entry(user, user % 10) for user in range(1_500))
+    await ready.rebuild(BOARD, model.read())
+    assert compare([model.order], [page async for page in ready.entries(BOARD, page=400)]) == []
+    await ready.remove(BOARD, [3])
+    found = compare([model.order], [page async for page in ready.entries(BOARD, page=400)])
+    assert [(difference.user_id, difference.kind) for difference in found] == [(3, Kind.MISSING)]
+
+
+def test_every_script_is_registered() -> None:
+    scripts = {value for value in vars(redis_index).values() if isinstance(value, redis_index.Script)}
+    assert scripts == set(redis_index.SCRIPTS)

@@ -1,0 +1,221 @@
+"""The writer of one socket, with sends that are held back by hand."""
+
+import asyncio
+import json
+
+import pytest
+
+from leaderboard.domain.errors import BadMessage
+from leaderboard.feed import State, wire
+from realtime.board import Board, Step, Subscription
+from realtime.limits import Options
+from realtime.metrics import Counters
+from realtime.outbox import Outbox
+from realtime.protocol import PONG, CloseCode
+from tests.realtime.arena import Leaderboard, Watcher, eventually, ranked
+
+
+class Line(Watcher):
+    """The far end of an outbox."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.counters, self.options, self.live = Counters(), Options(**options), True
+        self.outbox = Outbox(is_live=lambda: self.live, counters=self.counters, options=self.options)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.sending = 0
+        self.close = None
+
+    async def send(self, message):
+        self.sending += 1
+        await self.gate.wait()
+        if message["type"] == "websocket.close":
+            self.close = (message["code"], message["reason"])
+        else:
+            self.take(message["text"])
+
+    def watch(self, board, *, top=3):
+        subscription = Subscription(board, top=top)
+        self.outbox.subscriptions[board.info.slug] = subscription
+        self.outbox.owe(subscription)
+        return subscription
+
+
+@pytest.fixture
+async def run():
+    tasks = []
+
+    def start(line):
+        tasks.append(asyncio.create_task(line.outbox.run(line.send)))
+        return tasks[-1]
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def a_board(slug="arcade", *, ring=4, counters=None):
+    board = Board(Leaderboard(1, slug), ring=ring, counters=counters or Counters())
+    board.restart(State("e", 0, "all-time", 0, []))
+    return board
+
+
+def advance(board, count=1):
+    for _ in range(count):
+        old = board.standing.state
+        new = State("e", old.offset + 1, "all-time", 1, ranked({"ada": old.offset}))
+        assert board.take(wire.frame_between(board.info.slug, old=old, new=new)) is Step.TAKEN
+
+
+async def test_it_sends_what_is_owed_in_order(run):
+    line, board = Line(), a_board()
+    run(line)
+    subscription = line.watch(board)
+    advance(board, 2)
+    line.outbox.owe(subscription)
+    await eventually(lambda: line.shows("arcade", board.standing.state, top=3))
+    advance(board, 2)
+    line.outbox.owe(subscription)
+    await eventually(lambda: line.shows("arcade", board.standing.state, top=3))
+    assert [message["type"] for message in line.messages] == ["snapshot", "delta", "delta"]
+
+
+async def test_within_the_ring_a_late_socket_gets_every_frame_and_beyond_it_one_snapshot(run):
+    line = Line()
+    board = a_board(ring=4, counters=line.counters)
+    run(line)
+    subscription = line.watch(board)
+    await eventually(lambda: line.messages)
+    for frames, kinds in ((4, ["delta"] * 4), (5, ["snapshot"]), (100, ["snapshot"]), (1, ["delta"])):
+        line.messages.clear()
+        advance(board, frames)
+        line.outbox.owe(subscription)
+        await eventually(lambda: line.shows("arcade", board.standing.state, top=3))
+        assert [message["type"] for message in line.messages] == kinds
+    assert line.counters.stale_snapshots == 2
+    assert line.counters.sends_dropped == 105
+
+
+async def test_frames_that_pass_while_a_send_is_under_way_keep_their_order(run):
+    line, board = Line(), a_board(ring=4)
+    line.gate.clear()
+    run(line)
+    subscription = line.watch(board)
+    await eventually(lambda: line.sending)
+    advance(board, 50)
+    line.outbox.owe(subscription)
+    line.gate.set()
+    await eventually(lambda: line.shows("arcade", board.standing.state, top=3))
+    assert [message["offset"] for message in line.messages] == [0, 50]
+
+
+async def test_a_busy_board_does_not_starve_another(run):
+    line = Line()
+    busy, quiet = a_board("busy", ring=64), a_board("quiet")
+    line.gate.clear()
+    run(line)
+    first = line.watch(busy)
+    await eventually(lambda: line.sending)
+    advance(busy, 40)
+    line.outbox.owe(first)
+    line.watch(quiet)
+    line.gate.set()
+    await eventually(lambda: line.shows("busy", busy.standing.state, top=3))
+    assert [message["leaderboard"] for message in line.messages].index("quiet") <= 2
+
+
+async def test_replies_are_bounded_and_what_is_dropped_is_counted(run):
+    line = Line(replies=3)
+    for _ in range(5):
+        line.outbox.push(PONG)
+    run(line)
+    await eventually(lambda: len(line.messages) == 3)
+    assert line.counters.sends_dropped == 2
+
+
+async def test_a_send_that_does_not_end_closes_the_socket_as_too_slow(run):
+    line = Line(send_timeout_s=0.01, close_grace_s=10)
+    line.gate.clear()
+    line.outbox.push(PONG)
+    run(line)
+    await eventually(lambda: line.counters.too_slow_closes)
+    line.gate.set()
+    await eventually(lambda: line.close)
+    assert line.close == (CloseCode.TOO_SLOW, "too_slow")
+    assert line.messages == [{"type": "error", "code": "too_slow", "detail": "The client does not keep up with the board"}]
+
+
+async def test_a_socket_that_does_not_even_take_its_close_is_given_up(run):
+    line = Line(send_timeout_s=0.01, close_grace_s=0.01)
+    line.gate.clear()
+    line.outbox.push(PONG)
+    await run(line)
+    assert line.close is None
+
+
+async def test_a_refusal_is_the_last_word(run):
+    line = Line()
+    line.outbox.push(PONG)
+    line.outbox.refuse(BadMessage("why"))
+    line.outbox.refuse(BadMessage("a second reason"))
+    line.outbox.push(PONG)
+    await run(line)
+    assert line.messages == [{"type": "error", "code": "bad_message", "detail": "why"}]
+    assert line.close == (CloseCode.BAD_MESSAGE, "bad_message")
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), RuntimeError("after close")])
+async def test_a_client_that_is_gone_ends_the_writer_quietly(run, error):
+    line = Line()
+
+    async def send(message):
+        raise error
+
+    line.outbox.push(PONG)
+    await line.outbox.run(send)
+    assert line.close is None
+
+
+async def test_the_status_is_told_once_a_change_and_only_to_watchers(run):
+    line, idle = Line(), Line()
+    run(line)
+    run(idle)
+    line.watch(a_board())
+    await eventually(lambda: line.of("snapshot"))
+    for live in (False, True, False, True):
+        line.live = idle.live = live
+        for one in (line, idle):
+            one.outbox.nudge()
+            one.outbox.nudge()
+        await eventually(lambda: line.messages[-1] == {"type": "status", "live": live})  # noqa: B023
+    assert len(line.of("status")) == 4
+    assert not idle.messages
+
+
+async def test_a_heartbeat_says_where_this_socket_is_not_where_the_board_is(run):
+    line, board = Line(), a_board(ring=64)
+    line.gate.clear()
+    run(line)
+    subscription = line.watch(board)
+    await eventually(lambda: line.sending)
+    advance(board, 10)
+    line.outbox.heartbeat()
+    line.outbox.heartbeat()
+    line.outbox.owe(subscription)
+    line.gate.set()
+    await eventually(lambda: line.of("heartbeat"))
+    assert line.messages[-1]["positions"] == {"arcade": {"epoch": "e", "offset": 10}}
+    assert len(line.messages) == 12
+    assert json.loads(PONG) == {"type": "pong"}
+
+
+async def test_an_ended_subscription_is_owed_nothing(run):
+    line, board = Line(), a_board()
+    subscription = line.watch(board)
+    subscription.ended = True
+    line.outbox.push(PONG)
+    run(line)
+    await eventually(lambda: line.of("pong"))
+    assert not line.of("snapshot")
