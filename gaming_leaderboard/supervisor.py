@@ -136,6 +136,7 @@ class Supervisor:
                 planned.result()
                 await ending
         finally:
+            planned.cancel()
             ending.cancel()
             await asyncio.wait({planned, ending})
 

@@ -72,6 +72,10 @@ class Board:
     def watched(self) -> bool:
         return bool(self.subscriptions) or self.arriving > 0
 
+    @property
+    def being_opened(self) -> bool:
+        return self.opening is not None and not self.opening.done()
+
     def behind(self, position: Position) -> bool:
         """Whether the feed's position says that there is something to fetch."""
         same = position.epoch == self.position.epoch

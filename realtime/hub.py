@@ -322,7 +322,8 @@ class Hub:
         if returned:
             await self._came_back()
             positions = await self._positions(boards)
-        behind = [board for board, position in zip(boards, positions, strict=True) if board.behind(position)]
+        asked = zip(boards, positions, strict=True)
+        behind = [board for board, position in asked if board.behind(position) and not board.being_opened]
         deaf = self._count_misses(boards, behind)
         await self._catch_up_all(behind)
         for board in boards if returned else ():

@@ -1,5 +1,6 @@
 """What every test may use: real servers, started on free ports when first asked for, stopped at the end."""
 
+import logging
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,7 +10,9 @@ from leaderboard import runtime
 from leaderboard.services import Services
 from tests.cast import Cast
 
-pytest_plugins = ["tests.servers.postgres", "tests.servers.redis"]
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what a failure prints
+
+pytest_plugins = ["tests.servers.postgres", "tests.servers.redis", "tests.servers.browser", "tests.servers.stack"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])

@@ -279,7 +279,8 @@ async def test_a_plan_that_fails_ends_what_it_started_and_raises(supervisor: Sup
         raise LookupError("no database")
 
     with pytest.raises(LookupError, match="no database"):
-        await supervisor.run(plan)
+        async with asyncio.timeout(PATIENCE_S):
+            await supervisor.run(plan)
     assert _ended(await told.pid("redis"))
 
 

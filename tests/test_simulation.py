@@ -53,7 +53,7 @@ def test_plays_come_at_the_rate_that_was_asked_for():
     assert sum(play.delay_s for play in evening_plays) == pytest.approx(20_000 / 50, rel=0.05)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_top_ten_still_moves_more_than_once_a_second_after_half_an_hour(seed: int):
     """Sums drift apart: without the chase the board comes to rest within minutes."""
     totals: Counter[str] = Counter()
@@ -85,6 +85,7 @@ def test_a_few_cheat_absurdly_and_land_on_top():
     assert max(play.score for play in cheats) > 10 * max(play.score for play in evening_plays if "rival" in play.metadata)
 
 
+@pytest.mark.slow
 def test_totals_stay_far_from_the_limit_of_exact_integers():
     """They grow in proportion to time, so that a demo may run for years."""
     totals: Counter[str] = Counter()

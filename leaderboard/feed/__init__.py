@@ -90,7 +90,7 @@ class Feed(Protocol):
         ...
 
     async def state(self, leaderboard: int) -> State | None:
-        """What was last published, None if nothing is known."""
+        """What was last published, None if nothing is known: the position is NOWHERE then."""
         ...
 
     async def publish(self, leaderboard: int, *, after: Position, state: State, frame: Frame) -> bool:

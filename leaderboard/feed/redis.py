@@ -83,8 +83,9 @@ class RedisFeed:
         try:
             return _decode_state(stored)
         except msgspec.DecodeError as error:
-            # Written by another release: what is not understood is not known, and the next publish begins anew.
-            logger.warning("feed state of leaderboard %d is not readable: %s", leaderboard, error)
+            # Written by another release. Dropped as a whole, so that the next publish can begin anew from NOWHERE.
+            logger.warning("feed of leaderboard %d is not readable and is dropped: %s", leaderboard, error)
+            await self._client.call((b"UNLINK", *(self._key(leaderboard, name) for name in (b"state", b"position", b"frames"))))
             return None
 
     async def publish(self, leaderboard: int, *, after: Position, state: State, frame: Frame) -> bool:

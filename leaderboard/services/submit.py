@@ -133,6 +133,8 @@ class Submits:
         answers: dict[int, Answer | Refusal] = {}
         waiting = list(range(len(asked)))
         view = await self._catalogs.view()
+        if any(slug not in view.by_slug for item in asked for slug in item.leaderboards or ()):
+            view = await self._catalogs.refresh()  # a board named right after it was made
         for _ in range(CATALOG_TRIES):
             checked = await self._check(asked, waiting, answers, credential=credential, view=view, now=now)
             outcomes = await self._commits.submit_many([(item, item.player.id) for item in checked.values()])

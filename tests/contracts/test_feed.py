@@ -334,13 +334,14 @@ async def test_a_publisher_that_numbers_wrongly_is_stopped(feed: RedisFeed, afte
 async def test_what_another_release_wrote_is_not_known_and_does_not_stop_the_feed(
     feed: RedisFeed, each_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    position = await publish_many(feed, 2)
-    each_server.command("SET", "gl:{7}:feed:state", "nonsense")
+    await publish_many(feed, 2)
     each_server.command("LSET", "gl:{7}:feed:frames", "-1", "nonsense")
-    assert await feed.state(GLOBAL) is None
     assert await feed.frames_since(GLOBAL, Position("e1", 1)) is None
+    each_server.command("SET", "gl:{7}:feed:state", "nonsense")
+    assert await feed.state(GLOBAL) is None
+    assert await feed.position(GLOBAL) == NOWHERE
     assert caplog.text.count("not readable") == 2
-    assert await publish(feed, position, epoch="e2") == Position("e2", 1)
+    assert await publish(feed, NOWHERE, epoch="e2") == Position("e2", 1)
     assert await feed.state(GLOBAL) is not None
 
 

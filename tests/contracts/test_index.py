@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gaming_leaderboard import embedded
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Entry
-from leaderboard.index import IndexCold, IndexUnavailable, Placed, Placing
+from leaderboard.index import IndexCold, IndexUnavailable, Mark, Placed, Placing
 from leaderboard.index import redis as redis_index
 from leaderboard.index.drift import Kind, compare
 from leaderboard.index.encoding import decode, decode_number, encode, encode_number, member
@@ -423,7 +423,7 @@ async def test_a_page_that_is_newer_than_a_late_write_wins(ready: RedisIndex) ->
 async def test_a_rebuild_that_died_is_taken_over_after_its_lease(each_server: RedisServer, ready: RedisIndex, died: str) -> None:
     """It comes to life again while the other is at work, and must not add to what that one fills."""
     model, ghost = Model([an_entry(ADA, 1), an_entry(BO, 2)]), [an_entry(CY, 99)]
-    taken, go_on = asyncio.Event(), asyncio.Event()
+    begun, taken, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def read() -> AsyncIterator[list[Entry]]:
         taken.set()
@@ -436,6 +436,7 @@ async def test_a_rebuild_that_died_is_taken_over_after_its_lease(each_server: Re
         return count
 
     async def read_slowly() -> AsyncIterator[list[Entry]]:
+        begun.set()
         if died == "after its first page":
             yield ghost
         await taken.wait()
@@ -443,8 +444,7 @@ async def test_a_rebuild_that_died_is_taken_over_after_its_lease(each_server: Re
 
     async with opened(each_server.url, lease_ms=30) as slow, asyncio.timeout(20):
         sleeper = asyncio.create_task(slow.rebuild(BOARD, read_slowly))
-        while await ready.rebuild(BOARD, model.read()) is not None:
-            await asyncio.sleep(0)  # until the sleeper holds the lease
+        await begun.wait()
         other = asyncio.create_task(take_over())
         assert await sleeper is None
         go_on.set()
@@ -580,6 +580,23 @@ async def test_forgetting_all_leaves_nothing_of_any_board_and_all_of_other_prefi
         assert await neighbour.ready([BOARD]) == [True]
     assert each_server.command("DBSIZE") == "4"
     assert await index.forget_all() == 0
+
+
+async def test_the_boards_that_hold_anything_are_listed(index: RedisIndex) -> None:
+    assert await index.boards() == []
+    for board in (BOARD, OTHER, THIRD):
+        await index.rebuild(board, Model([an_entry(ADA, 1)]).read())
+    await index.forget([OTHER])
+    assert sorted(await index.boards()) == [BOARD, THIRD]
+
+
+async def test_the_sweeps_mark_is_kept_until_the_index_is_lost(index: RedisIndex, each_server: RedisServer) -> None:
+    assert await index.mark() is None
+    mark = Mark(await index.server_run_id(), 2**53)
+    await index.set_mark(mark)
+    assert await index.mark() == mark
+    each_server.command("FLUSHALL")
+    assert await index.mark() is None
 
 
 # --- A Redis that misbehaves -------------------------------------------------------------------------------------------

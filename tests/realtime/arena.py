@@ -60,6 +60,7 @@ class Arena:
         self.asked = []  # the calls that were made
         self.before_state = None  # awaited before a state is answered
         self.before_positions = None  # awaited before positions are answered
+        self.after_frames = None  # awaited after frames were read, before they are answered
         self.after_state = None  # awaited after a state was read, before it is answered
         self.sql = ranked({"ada": 3, "bo": 2})  # what SQL says while Redis is away
         self._redis = Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1, retry=None)
@@ -105,7 +106,10 @@ class Arena:
         if not board.states or board.states[-1].epoch != position.epoch or position.offset > board.states[-1].offset:
             return None
         held = [frame for frame in board.frames[-self.held :] if frame.epoch == position.epoch and frame.offset > position.offset]
-        return held if len(held) == board.states[-1].offset - position.offset else None
+        whole = len(held) == board.states[-1].offset - position.offset
+        if self.after_frames:
+            await self.after_frames()
+        return held if whole else None
 
     async def _reach(self):
         try:

@@ -79,6 +79,22 @@ async def test_a_gap_is_filled_at_once_without_waiting_for_a_poll(arena, make_hu
     assert len(socket.of("delta")) == 2
 
 
+async def test_a_frame_that_comes_while_a_gap_is_being_filled_is_not_lost(arena, make_hub, make_socket):
+    hub = make_hub(poll_s=NEVER)
+    socket = make_socket(hub)
+    await socket.watch()
+
+    async def publish_meanwhile():
+        arena.after_frames = None
+        await arena.publish("arcade", {"bo": 1})
+        await eventually(lambda: hub.counters.frames_heard == 2)
+
+    arena.after_frames = publish_meanwhile
+    arena.store("arcade", [], 1)
+    await arena.publish("arcade", SMALL)
+    await settled(arena, socket)
+
+
 async def test_frames_that_come_twice_or_late_change_nothing(arena, make_hub, make_socket):
     hub = make_hub(poll_s=NEVER)
     socket = make_socket(hub)
@@ -146,6 +162,18 @@ async def test_many_who_come_at_once_share_one_reading(arena, make_hub, make_soc
     await settled(arena, *sockets, top=3)
     assert arena.asked.count("state") == 1
     assert hub.presence() == {"arcade": 20}
+
+
+async def test_a_poll_leaves_a_board_alone_that_is_being_opened(arena, make_hub, make_socket):
+    hub = make_hub()
+
+    async def wait_for_polls():
+        polls = arena.asked.count("positions")
+        await eventually(lambda: arena.asked.count("positions") > polls + 2)
+
+    arena.before_state = wait_for_polls
+    await make_socket(hub).watch()
+    assert arena.asked.count("state") == 1
 
 
 async def test_a_socket_that_goes_while_its_board_opens_leaves_nothing(arena, make_hub, make_socket):

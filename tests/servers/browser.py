@@ -82,7 +82,7 @@ class Chromium:
         return self
 
 
-class NotHere(Exception):  # noqa: N818 - a reason, not an error
+class NotHere(Exception):
     """Why one way of getting a browser does not lead to one."""
 
 

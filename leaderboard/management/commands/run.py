@@ -13,7 +13,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -65,7 +65,7 @@ class Options:
 
 class Command(BaseCommand):
     help = "Run web, worker and beat, and a Redis-protocol server where REDIS_URL is unset, until SIGINT or SIGTERM."
-    requires_system_checks: ClassVar[list[str]] = []  # `migrate`, the first step, runs them all
+    requires_system_checks = []  # `migrate`, the first step, runs them all
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.PORT, help="where the web listens (default: PORT, else 8000)")

@@ -37,6 +37,7 @@ const page = {
   empty: part("empty"),
   season: part("season"),
   total: part("total"),
+  players: part("players"),
   updated: /** @type {HTMLTimeElement} */ (part("updated")),
   status: part("status"),
   countdown: part("countdown"),
@@ -67,6 +68,7 @@ function receive(frame) {
 function showFacts(frame) {
   const now = new Date();
   write(page.total, formatNumber(frame.total));
+  write(page.players, frame.total === 1 ? "player" : "players");
   write(page.season, seasonLabel(frame.season));
   write(page.updated, clock.format(now));
   page.updated.dateTime = now.toISOString();
