@@ -60,6 +60,7 @@ class Hub:
             self._started = True
             self._spawn(self._poll())
             self._spawn(self._beat())
+            self._spawn(self._watch_slow())
         return outbox
 
     def detach(self, outbox: Outbox) -> None:
@@ -393,6 +394,13 @@ class Hub:
                 outbox.heartbeat()
                 if count % self.options.notify_batch == 0:
                     await asyncio.sleep(0)
+
+    async def _watch_slow(self) -> None:
+        """Give up sockets that take nothing; a quarter of the timeout is how much later than it that may be."""
+        while not self.closing:
+            await asyncio.sleep(self.options.send_timeout_s / 4)
+            for outbox in self._outboxes:
+                outbox.give_up_if_stuck()
 
     async def _try_link(self, work: Callable[[], Awaitable[None]]) -> None:
         """The layer may fail: the poll covers for it, and tries again."""

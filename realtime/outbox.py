@@ -35,6 +35,9 @@ class Outbox:
         self._heartbeat_due = False
         self._ended = False
         self._wake = asyncio.Event()
+        self._now = asyncio.get_running_loop().time
+        self._sending_since: float | None = None
+        self._patience: asyncio.Timeout | None = None  # one for the writer's life: one a send would cost a third of the send
 
     def push(self, text: str) -> None:
         """Queue a reply; when the queue is full it is dropped and counted."""
@@ -72,15 +75,25 @@ class Outbox:
         self._ended = True
         self._wake.set()
 
+    def give_up_if_stuck(self) -> None:
+        """Close as too slow if one send has been under way for longer than the timeout. The hub asks this now and then."""
+        since, patience = self._sending_since, self._patience
+        if since is not None and patience is not None and self._now() - since >= self._options.send_timeout_s:
+            patience.reschedule(self._now())
+            self._patience = None  # once: a scope that is ending must not be touched
+
     async def run(self, send: Send) -> None:
         """Hand over until the socket is closed or gone."""
         try:
-            await self._hand_over(send)
+            async with asyncio.timeout(None) as self._patience:
+                await self._hand_over(send)
         except TimeoutError:
             self._counters.too_slow_closes += 1
             self.refuse(TooSlow())
         except (OSError, RuntimeError):  # how servers say that the client is gone
             self.end()
+        finally:
+            self._patience = None
         if self.closing is not None and not self._ended:
             await self._part(send, *self.closing)
         self.end()
@@ -92,8 +105,9 @@ class Outbox:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            async with asyncio.timeout(self._options.send_timeout_s):
-                await send({"type": "websocket.send", "text": text})
+            self._sending_since = self._now()
+            await send({"type": "websocket.send", "text": text})
+            self._sending_since = None
             self._counters.messages_sent += 1
 
     def _next(self) -> str | None:

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -333,16 +333,12 @@ def _store(connection: sqlite3.Connection, batch: Sequence[Submission]) -> list[
     outcomes: list[Outcome] = []
     sessions: list[tuple[Any, ...]] = []
     entries: list[tuple[Any, ...]] = []
-    first_of_key: dict[tuple[str, str], Repeated] = {}
     for item in batch:
-        repeated = _repeated(connection, item, first_of_key)
+        repeated = _repeated(connection, item)
         if repeated is not None:
             outcomes.append(repeated)
             continue
         session_id = last + len(sessions) + 1
-        if item.idempotency_key is not None:
-            first = Repeated(session_id, item.user_id, item.fingerprint or b"", None)
-            first_of_key[item.submitter, item.idempotency_key] = first
         at = _text_of(item.timestamp)
         sessions.append(_session_row(item, session_id, at))
         results = [_feed(connection, item, feeding, session_id=session_id, at=at, rows=entries) for feeding in item.feeds]
@@ -352,13 +348,11 @@ def _store(connection: sqlite3.Connection, batch: Sequence[Submission]) -> list[
     return outcomes
 
 
-def _repeated(connection: sqlite3.Connection, item: Submission, first_of_key: Mapping[tuple[str, str], Repeated]) -> Repeated | None:
+def _repeated(connection: sqlite3.Connection, item: Submission) -> Repeated | None:
+    """What its key made before. A key that is twice in a batch breaks the constraint and is found when the batch is halved."""
     if item.idempotency_key is None:
         return None
-    key = (item.submitter, item.idempotency_key)
-    if key in first_of_key:
-        return first_of_key[key]
-    row = connection.execute(_REPEATED, key).fetchone()
+    row = connection.execute(_REPEATED, (item.submitter, item.idempotency_key)).fetchone()
     return Repeated(row[0], row[1], row[2] or b"", row[3]) if row else None
 
 

@@ -140,7 +140,7 @@ async def test_a_send_that_does_not_end_closes_the_socket_as_too_slow(run):
     line.gate.clear()
     line.outbox.push(PONG)
     run(line)
-    await eventually(lambda: line.counters.too_slow_closes)
+    await eventually(lambda: line.outbox.give_up_if_stuck() or line.counters.too_slow_closes)
     line.gate.set()
     await eventually(lambda: line.close)
     assert line.close == (CloseCode.TOO_SLOW, "too_slow")
@@ -151,8 +151,19 @@ async def test_a_socket_that_does_not_even_take_its_close_is_given_up(run):
     line = Line(send_timeout_s=0.01, close_grace_s=0.01)
     line.gate.clear()
     line.outbox.push(PONG)
-    await run(line)
+    writer = run(line)
+    await eventually(lambda: line.outbox.give_up_if_stuck() or writer.done())
     assert line.close is None
+
+
+async def test_a_writer_that_has_nothing_to_send_is_not_stuck(run):
+    line = Line(send_timeout_s=0)
+    run(line)
+    for count in (1, 2):
+        line.outbox.push(PONG)
+        await eventually(lambda: len(line.messages) == count)  # noqa: B023
+        line.outbox.give_up_if_stuck()
+    assert line.counters.too_slow_closes == 0
 
 
 async def test_a_refusal_is_the_last_word(run):
