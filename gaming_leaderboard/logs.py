@@ -35,6 +35,8 @@ def configure(options: dict[str, Any]) -> None:
                 # A line per request or task would cost more than the request; metrics count them.
                 "uvicorn.access": {"level": "WARNING"},
                 "daphne": {"level": "WARNING"},
+                # It prints a traceback a second while Redis is away; the hub says so once.
+                "channels_redis.pubsub": {"level": "CRITICAL"},
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},

@@ -70,6 +70,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or _generated_secret()
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CORS_ALLOWED_ORIGINS = _list("CORS_ALLOWED_ORIGINS")
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
+HOST = env.str("HOST", default="") or "127.0.0.1"  # where `manage.py run` listens
 PORT = _whole("PORT", default=8000, low=1, high=65535)
 LOG_FORMAT = _one_of("LOG_FORMAT", default="console", choices=("json", "console"))
 LOG_LEVEL = _one_of("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))

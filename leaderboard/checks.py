@@ -1,7 +1,7 @@
 """System checks: each turns a wrong deployment into a sentence. They run with every `manage.py` command, `migrate` included.
 
 In: the settings; those that look at a server run only where the database is named: `migrate`, `check --database default`.
-Out: messages with ids, leaderboard.E001 and so on. What Django or corsheaders checks (malformed origins, an old PostgreSQL) is not
+Out: messages with ids, leaderboard.W001 and so on. What Django or corsheaders checks (malformed origins, an old PostgreSQL) is not
 said twice.
 """
 
@@ -36,7 +36,7 @@ def secret_is_long(**_: Any) -> list[CheckMessage]:
         return []
     hint = 'Make one: python -c "import secrets; print(secrets.token_urlsafe(48))"'
     said = f"SECRET_KEY has {len(settings.SECRET_KEY)} characters; with fewer than {SECRET_LENGTH} sessions can be forged."
-    return [Warning(said, hint=hint, id="leaderboard.W001") if settings.DEBUG else Error(said, hint=hint, id="leaderboard.E001")]
+    return [Warning(said, hint=hint, id="leaderboard.W001")]
 
 
 def secret_is_shared(**_: Any) -> list[CheckMessage]:
@@ -72,10 +72,10 @@ def sqlite_is_usable(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         said = f"This Python brings SQLite {sqlite3.sqlite_version}; 3.35 or newer is needed."
-        found.append(Error(said, hint="Use a newer Python, or PostgreSQL: DATABASE_URL.", id="leaderboard.E002"))
+        found.append(Error(said, hint="Use a newer Python, or PostgreSQL: DATABASE_URL.", id="leaderboard.E001"))
     if ":memory:" in name or "mode=memory" in name:
         said = "DATABASE_URL names a database in memory: the web, the worker and the commands would each see their own."
-        return [*found, Error(said, hint="Name a file: sqlite:////var/lib/leaderboard/db.sqlite3", id="leaderboard.E003")]
+        return [*found, Error(said, hint="Name a file: sqlite:////var/lib/leaderboard/db.sqlite3", id="leaderboard.E002")]
     return found + _file_problems(Path(name))
 
 
@@ -84,13 +84,13 @@ def _file_problems(file: Path) -> list[CheckMessage]:
     folder = file.absolute().parent
     if not folder.is_dir():
         return [
-            Error(f"The SQLite database's folder {folder} does not exist.", hint="Make it, or set DATABASE_URL.", id="leaderboard.E004")
+            Error(f"The SQLite database's folder {folder} does not exist.", hint="Make it, or set DATABASE_URL.", id="leaderboard.E003")
         ]
     locked = [path for path in (folder, file) if path.exists() and not os.access(path, os.W_OK)]
     if not locked:
         return []
     said = f"{locked[0]} is not writable by this user; SQLite needs to write the database and beside it."
-    return [Error(said, hint="Change its owner, or set DATABASE_URL.", id="leaderboard.E005")]
+    return [Error(said, hint="Change its owner, or set DATABASE_URL.", id="leaderboard.E004")]
 
 
 def redis_is_shared(**_: Any) -> list[CheckMessage]:
@@ -139,7 +139,7 @@ def _durability(alias: str) -> list[CheckMessage]:
         found.append(Warning(said, hint="Turn it on in postgresql.conf, or for this database and role.", id="leaderboard.W006"))
     if encoding != "UTF8":
         said = f"The PostgreSQL database is encoded in {encoding}: names of players in other scripts would be refused."
-        found.append(Error(said, hint="Create the database WITH ENCODING 'UTF8'.", id="leaderboard.E006"))
+        found.append(Error(said, hint="Create the database WITH ENCODING 'UTF8'.", id="leaderboard.E005"))
     return found
 
 

@@ -56,9 +56,7 @@ def build(database_url: str, redis_url: str) -> Services:
         timeout_ms=settings.STORE_TIMEOUT_MS,
     )
     index = RedisIndex(redis_url, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
-    feed = RedisFeed(
-        redis_url, tick_ms=settings.LIVE_TICK_MS, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS
-    )
+    feed = RedisFeed(redis_url, tick_ms=settings.LIVE_TICK_MS, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
     catalogs = Catalogs(store, max_age_ms=settings.CATALOG_MAX_AGE_MS)
     players = Players(store)
     known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}

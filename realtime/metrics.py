@@ -1,6 +1,12 @@
-"""What the last mile counts. Plain integers: one event loop, no locks. `leaderboard.metrics` may publish them."""
+"""What the last mile counts. Plain integers: one event loop, no locks."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import cast
+
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 
 @dataclass(slots=True)
@@ -23,3 +29,26 @@ class Counters:
     away: int = 0  # times that Redis went away
     acks: int = 0
     ack_lag_frames: int = 0  # sum over acks of how far behind the client was; divide by acks
+
+
+class _Exposed:
+    """A Prometheus collector that reads a hub when it is asked."""
+
+    def __init__(self, counters: Counters, presence: Callable[[], dict[str, int]]) -> None:
+        self._counters, self._presence = counters, presence
+
+    def collect(self) -> Iterator[Metric]:
+        for name, value in asdict(self._counters).items():
+            kind = GaugeMetricFamily if name == "sockets" else CounterMetricFamily
+            yield kind(f"realtime_{name}", "See realtime/metrics.py", value=value)
+        watchers = GaugeMetricFamily("realtime_watchers", "Sockets of this process that watch a board", labels=["leaderboard"])
+        for slug, count in self._presence().items():
+            watchers.add_metric([slug], count)
+        yield watchers
+
+
+def expose(counters: Counters, presence: Callable[[], dict[str, int]]) -> Collector:
+    """Let /metrics show them; give what is returned to `REGISTRY.unregister` to end that."""
+    exposed = cast(Collector, _Exposed(counters, presence))
+    REGISTRY.register(exposed)
+    return exposed

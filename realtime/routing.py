@@ -11,11 +11,15 @@ from channels import DEFAULT_CHANNEL_LAYER
 from channels.layers import channel_layers
 from channels.routing import URLRouter
 from django.urls import re_path
+from prometheus_client import REGISTRY
+from prometheus_client.registry import Collector
 
+from realtime import metrics
 from realtime.consumers import BoardConsumer, CommandConsumer, LostConsumer
 from realtime.hub import Hub
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+_exposed: dict[asyncio.AbstractEventLoop, Collector] = {}
 
 
 def websocket_app(get_hub: Callable[[], Hub]) -> Any:
@@ -36,6 +40,7 @@ def current_hub() -> Hub:
         from leaderboard import runtime
 
         _hubs[loop] = Hub(source=runtime.services().live, layer=channel_layers.make_backend(DEFAULT_CHANNEL_LAYER))
+        _exposed[loop] = metrics.expose(_hubs[loop].counters, _hubs[loop].presence)
         say_bye_at_signal(_hubs[loop], loop)
     return _hubs[loop]
 
@@ -46,6 +51,9 @@ async def close_realtime() -> None:
     if hub is not None:
         await hub.aclose()
         del _hubs[asyncio.get_running_loop()]
+        exposed = _exposed.pop(asyncio.get_running_loop(), None)
+        if exposed is not None:
+            REGISTRY.unregister(exposed)
 
 
 def say_bye_at_signal(hub: Hub, loop: asyncio.AbstractEventLoop) -> None:

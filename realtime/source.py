@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from leaderboard.feed import Frame, Position, State
+from leaderboard.feed import OFFLINE, Frame, Position, State
 
-OFFLINE = "offline"  # the epoch of a state that was read from SQL because Redis is away; its offset is 0
+__all__ = ["OFFLINE", "LeaderboardInfo", "Source"]
 
 
 class LeaderboardInfo(Protocol):

@@ -15,7 +15,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would
 pytest_plugins = ["tests.servers.postgres", "tests.servers.redis", "tests.servers.browser", "tests.servers.stack"]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, migrated database of each kind."""
     url: str = request.getfixturevalue(f"{request.param}_database")
@@ -45,3 +45,15 @@ async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
 async def cast(services: Services, database_url: str) -> Cast:
     """Two games with boards and keys: Ada leads, Bo follows, Cy is a stranger."""
     return await Cast.enter(services, database_url)
+
+
+SLOW_FIXTURES = {"postgres_server", "postgres_database", "stack", "new_stack", "chromium", "page"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs PostgreSQL, a browser or the whole process set is slow: `make check` leaves it to `make test`."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        callspec = getattr(item, "callspec", None)
+        if fixtures & SLOW_FIXTURES or (callspec is not None and "postgres" in callspec.params.values()):
+            item.add_marker(pytest.mark.slow)

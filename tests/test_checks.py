@@ -56,7 +56,7 @@ def test_a_cluster_is_fine(deployment: Callable[..., list[str]]) -> None:
     assert deployment(engine=POSTGRESQL, name="leaderboard", REDIS_URL="rediss://:secret@redis.internal:6380/0", ALLOWED_HOSTS=hosts) == []
 
 
-@pytest.mark.parametrize(("debug", "expected"), [(False, "leaderboard.E001"), (True, "leaderboard.W001")])
+@pytest.mark.parametrize(("debug", "expected"), [(False, "leaderboard.W001"), (True, "leaderboard.W001")])
 def test_a_short_secret_is_refused_and_only_warned_of_while_developing(
     deployment: Callable[..., list[str]], debug: bool, expected: str
 ) -> None:
@@ -85,16 +85,16 @@ def test_debug_among_local_names_is_fine(deployment: Callable[..., list[str]]) -
 
 def test_an_sqlite_without_returning_is_refused(deployment: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
-    assert deployment() == ["leaderboard.E002"]
+    assert deployment() == ["leaderboard.E001"]
 
 
 @pytest.mark.parametrize("name", [":memory:", "file:scores?mode=memory&cache=shared"])
 def test_a_database_in_memory_is_refused(deployment: Callable[..., list[str]], name: str) -> None:
-    assert deployment(name=name) == ["leaderboard.E003"]
+    assert deployment(name=name) == ["leaderboard.E002"]
 
 
 def test_an_sqlite_file_in_a_folder_that_is_not_there_is_refused(deployment: Callable[..., list[str]], tmp_path: Path) -> None:
-    assert deployment(name=str(tmp_path / "missing" / "db.sqlite3")) == ["leaderboard.E004"]
+    assert deployment(name=str(tmp_path / "missing" / "db.sqlite3")) == ["leaderboard.E003"]
 
 
 @pytest.mark.parametrize("locked", ["folder", "file"])
@@ -108,7 +108,7 @@ def test_an_sqlite_file_that_can_not_be_written_is_refused(
     file.touch()
     refused = {"folder": folder, "file": file}[locked]
     monkeypatch.setattr(checks.os, "access", lambda path, mode: path != refused)
-    assert deployment(name=str(file)) == ["leaderboard.E005"]
+    assert deployment(name=str(file)) == ["leaderboard.E004"]
 
 
 def test_the_embedded_redis_beside_postgresql_is_warned_of(deployment: Callable[..., list[str]], tmp_path: Path) -> None:
@@ -190,6 +190,6 @@ def test_a_postgresql_database_for_one_script_is_refused(postgres_server: Postgr
     try:
         done = checked(postgres_server.url("latin"))
         assert done.returncode == 1
-        assert "(leaderboard.E006) The PostgreSQL database is encoded in LATIN1" in done.stderr
+        assert "(leaderboard.E005) The PostgreSQL database is encoded in LATIN1" in done.stderr
     finally:
         postgres_server.drop_database("latin")

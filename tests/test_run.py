@@ -18,6 +18,8 @@ from gaming_leaderboard.supervisor import LONGEST_DELAY_S, STEADY_S, Process, Re
 from leaderboard.management.commands import run as run_command
 from tests.servers.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 20.0
 
@@ -297,6 +299,7 @@ async def test_no_child_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> 
     code = f"""
 import asyncio, os, pathlib, sys
 from gaming_leaderboard.supervisor import Process, Supervisor
+
 async def main():
     supervisor = Supervisor(directory=pathlib.Path({str(tmp_path)!r}))
     async def plan():

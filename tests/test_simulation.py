@@ -7,6 +7,8 @@ from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.text import check_game_mode, clean_name, encode_metadata
 from leaderboard.simulation import MODES, PLAYERS_LIMIT, Play, evening
 
+pytestmark = pytest.mark.slow
+
 HALF_AN_HOUR = 36_000  # at 20 a second
 
 

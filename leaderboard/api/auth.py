@@ -31,10 +31,10 @@ async def authenticate(request: HttpRequest) -> Credential:
         scheme, _, secret = header.partition(" ")
         if scheme.lower() == "api-key" and secret:
             return await check_api_key(runtime.services().catalogs, secret.strip(), now=runtime.utc_now())
-        raise NotAuthenticated("Use \"Authorization: Api-Key <key>\".")
+        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         return await _session_user(request)
-    raise NotAuthenticated("Use \"Authorization: Api-Key <key>\", or sign in.")
+    raise NotAuthenticated('Use "Authorization: Api-Key <key>", or sign in.')
 
 
 async def _session_user(request: HttpRequest) -> Credential:

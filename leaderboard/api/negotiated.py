@@ -3,7 +3,7 @@
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.request import MediaType
 from django.urls import path
 

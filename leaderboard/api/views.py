@@ -66,7 +66,7 @@ class ScoresBatch(ApiView):
         credential = await authenticate(request)
         items = bodies.read_batch(request)
         if not 1 <= len(items) <= BATCH_ITEMS:
-            raise InvalidBody(f"\"scores\" must hold 1 to {BATCH_ITEMS} items.", errors=[{"field": "scores", "detail": f"1..{BATCH_ITEMS}"}])
+            raise InvalidBody(f'"scores" must hold 1 to {BATCH_ITEMS} items.', errors=[{"field": "scores", "detail": f"1..{BATCH_ITEMS}"}])
         key = request.META.get("HTTP_IDEMPOTENCY_KEY")
         asked: list[Asked] = []
         refused: dict[int, Refusal] = {}

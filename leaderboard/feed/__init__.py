@@ -36,6 +36,7 @@ class Position(NamedTuple):
 
 
 NOWHERE = Position("", 0)
+OFFLINE = "offline"  # the epoch of a state that was read from SQL because Redis is away; its offset is 0
 
 
 class State(msgspec.Struct, frozen=True):

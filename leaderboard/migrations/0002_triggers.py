@@ -55,9 +55,7 @@ def create(apps: Any, schema_editor: Any) -> None:
         schema_editor.execute(POSTGRES, params=None)
         # Entries are updated in place: room on each page keeps an update that moves no key off the indexes (HOT),
         # and vacuum comes at 2 % of dead rows, not at 20 %.
-        schema_editor.execute(
-            "ALTER TABLE leaderboard_leaderboardentry SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)"
-        )
+        schema_editor.execute("ALTER TABLE leaderboard_leaderboardentry SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)")
     else:
         for statement in SQLITE:
             schema_editor.execute(statement)

@@ -16,10 +16,10 @@ from leaderboard.domain.errors import LeaderboardNotFound
 from leaderboard.domain.score import BoardId
 from leaderboard.domain.season import season_label
 from leaderboard.domain.snapshot import TOPS, Row
-from leaderboard.feed import NOWHERE, Feed, FeedUnavailable, Frame, Position, State
+from leaderboard.feed import NOWHERE, OFFLINE, Feed, FeedUnavailable, Frame, Position, State
 from leaderboard.feed.wire import frame_between
 from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
-from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.catalog import Catalogs
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rows
 from leaderboard.store import Store
@@ -30,8 +30,6 @@ WATCHED = TOPS[-1]
 SMALL_BOARD = 20_000  # entries that a rank update rebuilds by itself: about 0.2 s; larger ones get a task of their own
 SWAP_TRIES = 3
 
-OFFLINE_EPOCH = "offline"  # of a snapshot read from SQL while the feed is away; the next real one replaces it
-
 
 @dataclass(frozen=True, slots=True)
 class Watchable:
@@ -39,7 +37,6 @@ class Watchable:
 
     id: int
     slug: str
-    season: str
 
 
 class Live:
@@ -128,36 +125,36 @@ class Live:
     async def resolve(self, slug: str) -> Watchable | None:
         """The active leaderboard of that slug, None if there is none."""
         try:
-            view, definition = await self._catalogs.definition(slug)
+            _, definition = await self._catalogs.definition(slug)
         except LeaderboardNotFound:
             return None
-        return Watchable(definition.id, slug, self._season(view, definition))
+        return Watchable(definition.id, slug)
 
     async def state(self, leaderboard_id: int) -> State:
         """What was last published; published now if nothing was; read from SQL while the feed is away."""
-        definition = (await self._catalogs.view()).definitions[leaderboard_id]
+        view = await self._catalogs.view()
+        definition = view.definitions.get(leaderboard_id)
+        if definition is None or not definition.is_active:
+            raise LeaderboardNotFound("The leaderboard is gone.")
         now = self._clock()
+        board = view.board(definition, now)
         try:
             held = await self._feed.state(leaderboard_id)
-            if held is None:
+            if held is None or held.season != season_label(board.season):
                 await self.publish(definition, now=now)
                 held = await self._feed.state(leaderboard_id)
             if held is not None:
                 return held
         except FeedUnavailable:
             pass
-        board = (await self._catalogs.view()).board(definition, now)
         read, total = await self._read(definition, board)
-        return State(OFFLINE_EPOCH, 0, season_label(board.season), total, read)
+        return State(OFFLINE, 0, season_label(board.season), total, read)
 
     async def positions(self, leaderboard_ids: Sequence[int]) -> list[Position]:
         return await self._feed.positions(leaderboard_ids)
 
     async def frames_since(self, leaderboard_id: int, position: Position) -> list[Frame] | None:
         return await self._feed.frames_since(leaderboard_id, position)
-
-    def _season(self, view: View, definition: Definition) -> str:
-        return season_label(view.board(definition, self._clock()).season)
 
 
 def _step(held: State | None, read: tuple[list[Row], int], season: str) -> State:

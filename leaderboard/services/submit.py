@@ -201,14 +201,12 @@ class Submits:
             checked[position] = Checked(submission, player, view)
         return checked
 
-    def _draft(
-        self, asked: Asked, *, credential: Credential, view: View, now: datetime
-    ) -> tuple[tuple[Feeding, ...], int, str]:
+    def _draft(self, asked: Asked, *, credential: Credential, view: View, now: datetime) -> tuple[tuple[Feeding, ...], int, str]:
         """The boards it feeds, its game and its metadata as JSON; everything that can be refused before SQL is."""
         if credential.player is None and asked.player is None:
-            raise PlayerRequired("Say for which player: {\"player\": \"...\"}.")
+            raise PlayerRequired('Say for which player: {"player": "..."}.')
         if credential.player is not None and (asked.player is not None or asked.name is not None):
-            raise PlayerNotAllowed("A signed-in player submits for itself; leave \"player\" and \"name\" out.")
+            raise PlayerNotAllowed('A signed-in player submits for itself; leave "player" and "name" out.')
         check_game_mode(asked.game_mode)
         if asked.idempotency_key is not None:
             check_idempotency_key(asked.idempotency_key)
@@ -233,9 +231,7 @@ class Submits:
     async def _answers(self, batch: list[Checked], outcomes: list[Outcome]) -> list[Answer | Repeated | Refusal]:
         landed = [(item, outcome) for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Landed)]
         standings = await self._place([result for _, outcome in landed for result in outcome.results])
-        bodies = {
-            outcome.session_id: _encode(_answer(item, outcome.session_id, outcome.results, standings)) for item, outcome in landed
-        }
+        bodies = {outcome.session_id: _encode(_answer(item, outcome.session_id, outcome.results, standings)) for item, outcome in landed}
         keyed = [outcome.session_id for item, outcome in landed if item.submission.idempotency_key is not None]
         if keyed:
             kept = await self._store.keep_answer([(session_id, bodies[session_id]) for session_id in keyed])
@@ -359,7 +355,7 @@ def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, 
         return game_id, fed
     named = [_named_board(slug, asked.game_mode, credential, view) for slug in dict.fromkeys(asked.leaderboards)]
     if not named:
-        raise LeaderboardNotFound("\"leaderboards\" names none; leave it out to feed every matching one.")
+        raise LeaderboardNotFound('"leaderboards" names none; leave it out to feed every matching one.')
     if len({definition.game_id for definition in named}) > 1:
         raise Forbidden("The named leaderboards belong to different games.")
     return named[0].game_id, named

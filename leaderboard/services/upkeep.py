@@ -32,9 +32,7 @@ class Swept(msgspec.Struct, frozen=True):
 
 
 class Upkeep:
-    def __init__(
-        self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, live: Live, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, live: Live, monotonic: Callable[[], float]) -> None:
         self._store, self._index, self._feed = store, index, feed
         self._catalogs, self._live, self._monotonic = catalogs, live, monotonic
         self._marks: deque[tuple[float, int]] = deque()  # (when, the last session id at that time)
@@ -145,5 +143,3 @@ class Upkeep:
         past = [board for board in await self._index.boards() if board not in current]
         await self._index.forget(past)
         return len(past)
-
-

@@ -9,8 +9,8 @@ What a Store promises
   raises, nothing of the batch is (or, for `StoreUnavailable`, the outcome is unknown).
 - A batch holds at most one submission per user (the caller sees to that; `batch.GroupCommit`
   does). Sessions get ids in the batch's order, and a later commit by the same process gets larger ones.
-- Rows are locked in one order (users, then session keys, then entries sorted by board and user),
-  so concurrent processes do not deadlock.
+- Rows are locked in one order (session keys, then entries by operator, board and user), so concurrent processes do not
+  deadlock; should one all the same, the store tries again.
 - A submission whose (submitter, idempotency key) exists already stores nothing and yields `Repeated`.
 - If one submission cannot be stored (its sum would leave +-(2**53-1)), it alone yields `Refused`
   and stores nothing on any of its boards; the others land.
@@ -169,13 +169,18 @@ class Store(Protocol):
         ...
 
     async def last_session_id(self) -> int:
-        """The largest session id committed, 0 if none."""
+        """The largest session id committed, 0 if none; no session with a smaller one can still appear.
+
+        While a transaction that may hold a smaller id stays open, the answer is what it was before that transaction.
+        """
         ...
 
     async def entries_since(self, session_id: int, *, limit: int) -> tuple[int, list[tuple[BoardId, Entry]]]:
-        """The entries that belong to the users and games of the first `limit` sessions with a larger id.
+        """The entries that the first `limit` sessions with a larger id can have changed.
 
-        Also returns the last session id looked at (`session_id` itself if there was none).
+        Also returns the last session id looked at, up to which no session can still appear: where to go on. It is
+        `session_id` itself if there is nothing new, or if a transaction that may hold a smaller id is still open; what is
+        visible is returned all the same, and again the next time.
         """
         ...
 

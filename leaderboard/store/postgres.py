@@ -73,8 +73,7 @@ _RANKS = """
 _WRITE_RANKS = """
     WITH held AS MATERIALIZED (
         SELECT e.id, given.rank
-        FROM unnest($3::bigint[], $4::bigint[]) AS given (user_id, rank)
-        JOIN leaderboard_leaderboardentry e ON e.leaderboard_id = $1 AND e.season = $2 AND e.user_id = given.user_id
+        FROM unnest($1::bigint[], $2::bigint[]) AS given (id, rank) JOIN leaderboard_leaderboardentry e ON e.id = given.id
         ORDER BY e.user_id FOR NO KEY UPDATE OF e
     )
     UPDATE leaderboard_leaderboardentry e SET rank = held.rank FROM held WHERE e.id = held.id"""
@@ -204,7 +203,7 @@ class PostgresStore:
 
     async def entry(self, board: BoardId, user_id: int) -> Entry | None:
         rows = await self._rows(_READS.entry, *board, user_id)
-        return Entry(*rows[0]) if rows else None
+        return Entry(*rows[0]) if rows and rows[0][0] == user_id else None
 
     async def around(self, board: BoardId, entry: Entry, *, limit: int) -> tuple[list[Entry], list[Entry]]:
         rows = await self._rows(_READS.around, *board, *entry.order, entry.user_id, limit)
@@ -252,7 +251,7 @@ class PostgresStore:
         while rows := await self._rows(statements.RANKED_PAGE, *board, *place, RANK_PAGE):
             moved = [(row[0], rank) for rank, row in enumerate(rows, above + 1) if row[1] != rank]
             if moved:
-                await self._rows(_WRITE_RANKS, *board, *map(list, zip(*moved, strict=True)))
+                await self._rows(_WRITE_RANKS, *map(list, zip(*moved, strict=True)))
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
 

@@ -84,11 +84,11 @@ _UPSERT = """
             last_updated = GREATEST(held.last_updated, excluded.last_updated)
         RETURNING held.leaderboard_id, held.season, {entry}, ({before}) AS before
     )"""
-# What the statement's snapshot holds: the entry before this statement.
+# What the statement's snapshot holds: the entry before this statement. An update keeps the row's id, and by id there is one way
+# to look it up; by board and user the planner may take another index while the table is young, and read the whole board for each.
 _BEFORE = """
             SELECT ARRAY[before.score_key, before.subscore_key, before.session_id, before.submissions, {achieved_ms}]
-            FROM leaderboard_leaderboardentry before
-            WHERE before.leaderboard_id = held.leaderboard_id AND before.season = held.season AND before.user_id = held.user_id"""
+            FROM leaderboard_leaderboardentry before WHERE before.id = held.id"""
 
 # The ids given, the ids stored, then a row per entry.
 _ANSWER = """

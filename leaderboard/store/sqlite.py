@@ -91,7 +91,7 @@ _BETTER = """
         WHERE leaderboard_id = ? AND season = ? AND (score_key, subscore_key, session_id) < (?, ?, ?) LIMIT ?
     )"""
 _CALCULATED_RANK = "SELECT rank FROM leaderboard_leaderboardentry WHERE leaderboard_id = ? AND season = ? AND user_id = ?"
-_WRITE_RANK = "UPDATE leaderboard_leaderboardentry SET rank = ? WHERE leaderboard_id = ? AND season = ? AND user_id = ?"
+_WRITE_RANK = "UPDATE leaderboard_leaderboardentry SET rank = ? WHERE id = ?"
 
 # One submission's fault: it breaks a constraint, or is no value that SQLite can hold.
 _UNSTORABLE = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeError)
@@ -228,7 +228,7 @@ class SqliteStore:
 
     async def entry(self, board: BoardId, user_id: int) -> Entry | None:
         rows = await self._rows(_READS.entry, *board, user_id)
-        return Entry(*rows[0]) if rows else None
+        return Entry(*rows[0]) if rows and rows[0][0] == user_id else None
 
     async def around(self, board: BoardId, entry: Entry, *, limit: int) -> tuple[list[Entry], list[Entry]]:
         rows = await self._rows(_READS.around, *board, *entry.order, entry.user_id, limit)
@@ -271,7 +271,7 @@ class SqliteStore:
     async def calculate_ranks(self, board: BoardId) -> int:
         changed, above, place = 0, 0, PLACE_BEFORE_ALL
         while rows := await self._rows(statements.RANKED_PAGE, *board, *place, RANK_PAGE):
-            moved = [(rank, *board, row[0]) for rank, row in enumerate(rows, above + 1) if row[1] != rank]
+            moved = [(rank, row[0]) for rank, row in enumerate(rows, above + 1) if row[1] != rank]
             if moved:
                 await self._write_all(_WRITE_RANK, moved)
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])

@@ -42,7 +42,7 @@ COUNT = "SELECT count(*) FROM leaderboard_leaderboardentry WHERE leaderboard_id 
 
 # One page of a board in its order, after the place ($3, $4, $5): what `calculate_ranks` compares.
 RANKED_PAGE = """
-    SELECT user_id, rank, score_key, subscore_key, session_id FROM leaderboard_leaderboardentry
+    SELECT id, rank, score_key, subscore_key, session_id FROM leaderboard_leaderboardentry
     WHERE leaderboard_id = $1 AND season = $2 AND (score_key, subscore_key, session_id) > ($3, $4, $5)
     ORDER BY score_key, subscore_key, session_id LIMIT $6"""
 
@@ -69,7 +69,8 @@ def entry_reads(achieved_ms: str) -> EntryReads:
     place = "(e.score_key, e.subscore_key, e.session_id)"
     return EntryReads(
         top=f"SELECT {entry} {board} ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $3 OFFSET $4",
-        entry=f"SELECT {entry} {board} AND e.user_id = $3",
+        # The first from this user on, who may be another: the order leaves no choice of index (see `page`).
+        entry=f"SELECT {entry} {board} AND e.user_id >= $3 ORDER BY e.user_id LIMIT 1",
         # The player's own row is neither side's, also when it has moved since the caller read it.
         around=f"""
             SELECT * FROM (SELECT 0 AS side, {entry} {board} AND {place} < ($3, $4, $5) AND e.user_id <> $6
@@ -79,11 +80,12 @@ def entry_reads(achieved_ms: str) -> EntryReads:
                 ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $7) AS worse""",
         page=f"SELECT {entry} {board} AND e.user_id > $3 ORDER BY e.user_id LIMIT $4",
         # An entry that a session fed was last updated at that session's time or later; older seasons' are left out by it.
+        # "+ 0" leaves only the index by user: by leaderboard a planner that has no statistics yet would read whole boards.
         since=f"""
             SELECT e.leaderboard_id, e.season, {entry}
             FROM (SELECT s.user_id, s.game_id, min(s."timestamp") AS began FROM leaderboard_gamesession s
                   WHERE s.id > $1 AND s.id <= $2 GROUP BY s.user_id, s.game_id) AS played
             JOIN leaderboard_leaderboard l ON l.game_id = played.game_id
             JOIN leaderboard_leaderboardentry e
-              ON e.user_id = played.user_id AND e.leaderboard_id = l.id AND e.last_updated >= played.began""",
+              ON e.user_id = played.user_id AND e.leaderboard_id + 0 = l.id AND e.last_updated >= played.began""",
     )

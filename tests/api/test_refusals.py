@@ -82,7 +82,9 @@ def _is_problem(response: httpx.Response) -> None:
     assert problem["request_id"] == response.headers["X-Request-ID"]
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "'; DROP TABLE auth_user; --", "gl:{1}:0:order", "Ünïcödé 名前", "🎮 gamer", "a/b", "a b"])
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "'; DROP TABLE auth_user; --", "gl:{1}:0:order", "Ünïcödé 名前", "🎮 gamer", "a/b", "a b"]
+)
 async def test_odd_names_are_only_names(api: httpx.AsyncClient, cast: Cast, name: str) -> None:
     response = await api.post("/api/v1/scores/", json={"player": name, "score": 1}, headers=cast.auth)
     assert response.status_code == 201

@@ -69,13 +69,12 @@ async def _read_everything(api: httpx.AsyncClient) -> dict[str, Any]:
     base = "/api/v1/leaderboard/arcade-best"
     top = (await api.get(f"{base}/top/?limit=100")).json()
     players = [row["player"] for row in top["entries"]]
-    read = {
+    return {
         "page": (await api.get(f"{base}/top/?limit=3&offset=4")).json(),
         "top": top,
         "rank": {player: (await api.get(f"{base}/rank/{player}/")).json() for player in players},
         "around": {player: (await api.get(f"{base}/around/{player}/?limit=2")).json() for player in players},
     }
-    return read
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
@@ -115,7 +114,9 @@ async def test_a_thousand_retries_make_one_session_and_one_answer(api: httpx.Asy
     assert (await api.get("/api/v1/leaderboard/arcade-sum/rank/ada/")).json()["score"] == 100
 
 
-@pytest.mark.parametrize("change", [{"score": 101}, {"subscore": 1}, {"player": "bo"}, {"metadata": {"level": 2}}, {"leaderboards": ["arcade-sum"]}])
+@pytest.mark.parametrize(
+    "change", [{"score": 101}, {"subscore": 1}, {"player": "bo"}, {"metadata": {"level": 2}}, {"leaderboards": ["arcade-sum"]}]
+)
 async def test_the_same_key_with_another_body_is_refused(api: httpx.AsyncClient, cast: Cast, change: dict[str, Any]) -> None:
     await post(api, cast, "ada", 100, key="run-1")
     body = {"player": "ada", "score": 100, **change}
@@ -146,7 +147,9 @@ async def test_a_batch_lands_its_good_items_and_names_the_bad(api: httpx.AsyncCl
     results = response.json()["results"]
     codes = [result.get("error", {}).get("code") for result in results]
     assert codes == [None, "invalid_body", None, "invalid_player", "player_required", "leaderboard_not_found"]
-    sums = [row["total_score"] for result in results if "results" in result for row in result["results"] if row["leaderboard"] == "arcade-sum"]
+    sums = [
+        row["total_score"] for result in results if "results" in result for row in result["results"] if row["leaderboard"] == "arcade-sum"
+    ]
     assert sums == [5, 11]
     assert await cast.count("gamesession") == 2
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow
 STATIC = Path(__file__).resolve().parents[2] / "realtime" / "static"
 PATIENCE_S = 20
 CONTEXT = {
-    "leaderboard": {"slug": "cup", "title": "Friday Cup", "game": "Galaxy", "operator": "best", "tie_rule": "Earlier wins."},
+    "leaderboard": {"slug": "cup", "title": "Friday Cup", "game": "Galaxy", "operator": "best", "tie_rule": "Earlier wins"},
     "boards": [{"slug": "cup", "title": "Friday Cup"}, {"slug": "daily", "title": "Daily"}],
     "top": 10,
 }

@@ -11,6 +11,8 @@ from leaderboard.management.commands.demo import POSTERS, Room
 from leaderboard.simulation import Play
 from tests.commands.arcade import KEY, REFUSED_SCORE, Arcade, Stumble
 
+pytestmark = pytest.mark.slow
+
 FOREVER = "3600"
 
 

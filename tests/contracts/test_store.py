@@ -713,6 +713,29 @@ async def test_connections_that_the_server_ended_are_replaced(postgres_ground: G
     assert len(await ground.landed(ground.play(ground.ada))) == 1
 
 
+async def test_plans_made_on_an_empty_board_read_few_rows_of_a_full_one(postgres_ground: Ground) -> None:
+    """It planned its first statements before any statistics, looked users up by the index of ranks, and each commit read whole boards."""
+    ground = postgres_ground
+    feeds = ground.feeds(*EVERY)
+    await ground.landed(ground.play(ground.ada, feeds=feeds))
+    players = await ground.store.ensure_players([(f"many{number}", "") for number in range(500)])
+    ids = [player.id for player in players.values()]
+    for start in range(0, 500, 100):
+        await ground.landed(*(ground.play(user, user, feeds=feeds) for user in ids[start : start + 100]))
+    for user in ids[:100]:
+        assert await ground.store.entry(ground.board(), user)
+        assert len((await ground.store.entries_since(await ground.store.last_session_id() - 1, limit=1))[1]) == 4
+    entry = (await ground.landed(ground.play(ground.ada, feeds=feeds)))[0].results[0].current
+    assert await ground.store.entry(ground.board(), ground.ada) == entry
+    assert len(await ground.store.top(ground.board(), limit=5)) == 5
+    assert len((await ground.store.around(ground.board(), entry, limit=2))[0]) == 2
+    await ground.store.aclose()  # a connection tells its statistics when it ends
+    read = "SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'leaderboard_leaderboardentry'"
+    scanned = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'leaderboard_leaderboardentry'"
+    assert sql(ground.url, read)[0][0] < 10_000, "about four for each of 500 players' four entries, and whole boards for none"
+    assert sql(ground.url, scanned) == [(0,)]
+
+
 async def test_it_works_without_a_statement_cache(postgres_ground: Ground) -> None:
     store = open_store(postgres_ground.url, statement_cache=0, pool_size=2)
     for _ in range(3):

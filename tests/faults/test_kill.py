@@ -106,4 +106,3 @@ async def _top(stack: Stack) -> list[dict[str, object]]:
         response = await client.get(f"{stack.url}/api/v1/leaderboard/global/top/?limit=10")
         entries: list[dict[str, object]] = response.json()["entries"]
         return entries
-

@@ -26,7 +26,7 @@ STANDINGS = """SELECT u.username, e.total_score, e.subscore FROM leaderboard_lea
 async def test_a_replayed_contest_ends_in_its_official_standings(database_url: str, tmp_path: Path) -> None:
     expected = [[rank, team, solved, penalty] for rank, team, solved, penalty in json.loads((CONTEST / "expected_final.json").read_text())]
     with start_stack(database_url, directory=tmp_path) as stack:
-        stack.manage(*"create_board --game default --slug finals --operator latest --subscore-order asc".split())
+        stack.manage(*["create_board", "--game", "default", "--slug", "finals", "--operator", "latest", "--subscore-order", "asc"])
         watcher = Watcher(stack.ws_url, "finals")
         await watcher.start()
         replay = asyncio.create_task(asyncio.to_thread(_replay, stack))

@@ -12,6 +12,8 @@ from leaderboard.domain.snapshot import TOPS
 from realtime.protocol import CloseCode
 from tests.realtime.arena import CAST, eventually, ranked
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"ada": 30, "bo": 20, "cy": 10}
 
 

@@ -69,9 +69,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.PORT, help="where the web listens (default: PORT, else 8000)")
-        parser.add_argument(
-            "--host", default=os.environ.get("HOST") or "127.0.0.1", help="which address it listens on (default: HOST, else 127.0.0.1)"
-        )
+        parser.add_argument("--host", default=settings.HOST, help="which address it listens on (default: HOST, else 127.0.0.1)")
         parser.add_argument("--demo", action="store_true", help="also play an evening of an arcade")
         parser.add_argument("--prepare", action="store_true", help="only migrate and make the first API key, then end")
         parser.add_argument("--no-input", "--noinput", action="store_true", help="accepted for scripts; nothing is ever asked")
