@@ -68,15 +68,16 @@ class Upkeep:
         seen, placed = mark.session_id, 0
         while True:
             last, entries = await self._store.entries_since(seen, limit=SWEEP_PAGE)
-            if last == seen:
-                break
             by_board: dict[BoardId, list[Entry]] = {}
             for board, entry in entries:
                 by_board.setdefault(board, []).append(entry)
             await self._index.place(by_board)
             if by_board:
                 await self._feed.mark_dirty(sorted({board.leaderboard_id for board in by_board}))
-            seen, placed = last, placed + len(entries)
+            placed += len(entries)
+            if last == seen:
+                break
+            seen = last
         await self._move_mark(mark.run_id, seen)
         return placed
 

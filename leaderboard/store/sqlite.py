@@ -57,7 +57,7 @@ _PLAYERS_BY_NAME = "SELECT id, username, first_name, last_name FROM auth_user WH
 _UNKNOWN_USERS = "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM auth_user)"
 _NEW_USER = """
     INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)
-    VALUES (?, ?, ?, '', '', 0, 0, 1, ?) ON CONFLICT (username) DO NOTHING"""
+    VALUES (?, ?, ?, '', '', 0, 0, 1, strftime('%Y-%m-%d %H:%M:%f000', 'now')) ON CONFLICT (username) DO NOTHING"""
 _NEW_SESSION = """
     INSERT INTO leaderboard_gamesession
         (id, user_id, game_id, score, subscore, game_mode, metadata, "timestamp", submitter, idempotency_key, fingerprint)
@@ -205,9 +205,8 @@ class SqliteStore:
             return found
 
         def work(connection: sqlite3.Connection) -> None:
-            now = _text_of(datetime.now(UTC))
             with _transaction(connection):
-                connection.executemany(_NEW_USER, [(*user, now) for user in new])
+                connection.executemany(_NEW_USER, new)
 
         await self._writer.run(work)
         return await self._players_by_name(usernames)
