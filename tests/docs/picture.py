@@ -22,10 +22,12 @@ SHOWN_S = 30
 
 # Rows glide and numbers count while scores come in; the picture is taken once nothing has moved for a second.
 _SETTLED = """async () => {
-  const look = () => document.querySelector("main").innerText.replace(/Updated.*/s, "");
-  for (let seen = null; ; seen = look()) {
-    if (seen === look() && !document.getAnimations().some((moving) => moving.playState === "running" && isFinite(moving.effect.getComputedTiming().endTime))) return;
-    await new Promise((go) => setTimeout(go, 1000));
+  const glides = () => document.getAnimations().some(({ playState, effect }) =>
+    playState === "running" && isFinite(effect.getComputedTiming().endTime));
+  for (let seen = ""; ; await new Promise((go) => setTimeout(go, 1000))) {
+    const text = document.querySelector("main").innerText;
+    if (text === seen && !glides()) return;
+    seen = text;
   }
 }"""
 

@@ -50,6 +50,8 @@ class Leaderboard:
     states: list = field(default_factory=list)
     frames: list = field(default_factory=list)
 
+PREFIX = "gl.test"  # of the layer's channels
+
 
 class Arena:
     """A Source and the publisher that feeds it. `held` is how many frames the feed keeps."""
@@ -149,6 +151,22 @@ class Arena:
         await self.announce(slug, frame)
         return frame
 
+    async def until_subscribed(self, slug, joined):
+        """The layer does not wait until Redis has taken a subscription: what is published at once may be heard by nobody."""
+        group = group_name(self.boards[slug].id) if slug in self.boards else None
+        if group not in joined:
+            return
+
+        async def is_heard():
+            try:
+                return (await self._redis.pubsub_numsub(f"{PREFIX}__group__{group}"))[0][1] > 0
+            except (RedisError, OSError):
+                return True  # Redis is away, and that is what the test is about
+
+        async with asyncio.timeout(PATIENCE_S):
+            while not await is_heard():
+                await asyncio.sleep(0.005)
+
     def lose(self, slug):
         """As after FLUSHALL: nothing is known of the board."""
         self.boards[slug].states.clear()
@@ -159,7 +177,7 @@ class Arena:
 
 
 def make_layer(redis_url):
-    return RedisPubSubChannelLayer(hosts=[redis_url], prefix="gl.test")
+    return RedisPubSubChannelLayer(hosts=[redis_url], prefix=PREFIX)
 
 
 async def eventually(condition):

@@ -36,6 +36,7 @@ class Socket(Watcher):
 
     async def watch(self, slug="arcade", *, top=10, since=None):
         await self.hub.subscribe(self.outbox, slug, top=top, since=since)
+        await self.hub._source.until_subscribed(slug, self.hub._link.joined)
 
     async def leave(self):
         self.hub.detach(self.outbox)

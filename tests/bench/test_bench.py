@@ -1,0 +1,423 @@
+"""The bench's pieces: what it counts must be what was there."""
+
+import asyncio
+import itertools
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from bench.cpu import ProcessGone, Usage, read_stat, usages
+from bench.frames import FrameReader, Opcode, pong
+from bench.helper import Helper, HelperError
+from bench.http import Answer, AnswerReader, MalformedAnswer, request
+from bench.load import Answered, Drive, Plan, Reads, Report, Submits, percentile, player
+from bench.report import Row, document, ratios, table, write
+from bench.runs import Run, Span, seen_after, summary
+from bench.scenarios import CASES, NAMES, SUBMIT, WATCHED, Counts, chosen
+from bench.servers import procfile
+from bench.watch import Seen, Watch, Watched, Watching
+
+ROOT = Path(__file__).resolve().parents[2]
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX: y\r\n\r\n{}"
+EMPTY = b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"
+
+
+def test_every_cut_of_a_stream_gives_the_same_answers():
+    stream = CREATED + EMPTY + CREATED
+    for cut in range(1, len(stream)):
+        reader = AnswerReader()
+        answers = [answer for part in (stream[:cut], stream[cut:]) for answer in reader.feed(part)]
+        assert answers == [Answer(201, b"{}"), Answer(204, b""), Answer(201, b"{}")]
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n\r\n", b"SSH-2.0\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"]
+)
+def test_what_is_no_answer_is_not_counted_as_one(head: bytes):
+    with pytest.raises(MalformedAnswer):
+        list(AnswerReader().feed(head))
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+def test_a_frame_of_any_length_is_read_from_any_pieces(length: int):
+    sizes = {**dict.fromkeys(range(126), b""), 126: b"\x7e", 65_535: b"\x7e", 65_536: b"\x7f"}
+    width = {b"": 1, b"\x7e": 2, b"\x7f": 8}[sizes[length]]
+    stream = (b"\x81" + sizes[length] + length.to_bytes(width, "big") + b"x" * length) * 2
+    reader = FrameReader()
+    pieces = [stream[:1], stream[1:3], stream[3 : length + 5], stream[length + 5 :]]
+    assert [len(frame.payload) for piece in pieces for frame in reader.feed(piece)] == [length, length]
+
+
+def test_a_pong_is_masked_as_a_client_must():
+    assert pong(b"ab") == b"\x8a\x82\0\0\0\0ab"
+    assert Opcode(pong(b"")[0] & 0x0F) is Opcode.PONG
+
+
+# --- Requests ----------------------------------------------------------------------------------------------------------
+
+
+def bodies(requests: Iterator[bytes], count: int) -> list[dict[str, object]]:
+    return [json.loads(whole.partition(b"\r\n\r\n")[2]) for whole in itertools.islice(requests, count)]
+
+
+def test_in_turn_each_player_comes_once_a_round():
+    rounds = [body["player"] for body in bodies(Submits("k", 70, in_turn=True)(), 140)]
+    assert sorted(rounds[:70]) == sorted(rounds[70:]) == [player(number) for number in range(70)]
+
+
+def test_a_batch_holds_as_many_scores_as_it_counts():
+    (body,) = bodies(Submits("k", 1000, batch=100)(), 1)
+    assert len(body["scores"]) == 100
+
+
+def test_no_idempotency_key_comes_twice_and_none_in_two_runs():
+    plan = Submits("k", 10, keyed=True)
+    keys = [line for run in (plan(), plan()) for whole in itertools.islice(run, 30_000) for line in whole.split(b"\r\n") if b"Idem" in line]
+    assert len(set(keys)) == len(keys) == 60_000
+
+
+def test_reads_name_players_of_the_board():
+    asked = {whole.split()[1] for whole in itertools.islice(Reads("/rank/{player}/", players=3)(), 100)}
+    assert asked == {b"/rank/player-000000/", b"/rank/player-000001/", b"/rank/player-000002/"}
+
+
+def test_a_request_says_how_long_its_body_is():
+    assert request("POST", "/x", api_key="k", body=b"{}").endswith(
+        b"Authorization: Api-Key k\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    )
+
+
+# --- Load and watchers against real sockets -------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def http_server(*answers: bytes) -> AsyncIterator[int]:
+    """Answers each request with the next of `answers`, around and around; its port."""
+    turn = itertools.cycle(answers)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            writer.write(next(turn))
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def until_answered(drive: Drive, answered: int) -> Report:
+    async with asyncio.timeout(20):
+        while len(drive.latencies) < answered:
+            await asyncio.sleep(0.001)
+    return drive.report()
+
+
+async def test_answers_of_another_status_are_failures_and_not_operations():
+    problem = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nfull"
+    async with http_server(CREATED, problem) as port:
+        drive = Drive(Plan(port, Reads("/"), connections=1, expected=201))
+        await drive.start()
+        drive.begin()
+        report = await until_answered(drive, 50)
+        drive.stop()
+    assert report.answered >= 50
+    assert report.failed >= 49
+    assert report.first_failure == "503: full"
+
+
+async def test_a_paced_load_counts_its_latency_from_when_a_request_was_due():
+    async with http_server(CREATED) as port:
+        drive = Drive(Plan(port, Reads("/"), connections=1, expected=201, per_second=1e5, trace=True))
+        await drive.start()
+        drive.begin()
+        await until_answered(drive, 200)
+        drive.stop()
+    dues = [answer.due for answer in drive.answers]
+    steps = [later - earlier for earlier, later in itertools.pairwise(dues)]
+    assert all(math.isclose(step, 1e-5, abs_tol=1e-7) for step in steps), "as planned, not as the one connection was free"
+
+
+async def test_watchers_count_deltas_and_nothing_else():
+    everybody = asyncio.Event()
+
+    async def tell(socket: ServerConnection) -> None:
+        await socket.send('{"type":"snapshot","entries":[]}')
+        await everybody.wait()
+        await socket.send('{"type":"delta","x":1}')
+        await socket.send('{"type":"heartbeat"}')
+        await (await socket.ping())
+        await socket.send('{"type":"delta","x":' + "1" * 300 + "}")
+        await socket.send('{"type":"snapshot","entries":[]}')
+        await socket.wait_closed()
+
+    async with serve(tell, "127.0.0.1", 0) as server:
+        watch = Watch(Watching(server.sockets[0].getsockname()[1], "global", sockets=3, keep=True))
+        await watch.start()
+        watch.begin()
+        everybody.set()
+        async with asyncio.timeout(20):
+            while watch.report().again < 3:
+                await asyncio.sleep(0.001)
+        told = watch.report()
+        watch.close()
+    assert (told.deltas, told.again, told.lost) == (6, 3, 0)
+    assert told.bytes == 3 * (22 + 321)
+    assert [json.loads(seen.text)["type"] for seen in told.kept] == ["snapshot", "delta", "heartbeat", "delta", "snapshot"]
+
+
+async def test_a_server_that_refuses_sockets_fails_the_start():
+    async with http_server(EMPTY) as port:
+        with pytest.raises(ConnectionError):
+            await Watch(Watching(port, "global", sockets=1)).start()
+
+
+# --- The helper process -----------------------------------------------------------------------------------------------
+
+
+class Talker:
+    """Reports more than a pipe holds at once."""
+
+    async def start(self) -> None: ...
+
+    def begin(self) -> None: ...
+
+    def report(self) -> bytes:
+        return b"x" * 5_000_000
+
+
+class Broken(Talker):
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    async def start(self) -> None:
+        if self.where == "start":
+            raise ValueError("no port")
+
+    def report(self) -> bytes:
+        raise ValueError("no figures")
+
+
+def test_a_report_longer_than_the_pipe_arrives_whole():
+    """A non-blocking pipe cut it off, and the bench waited for the rest for ever."""
+    with Helper(Talker) as helper:
+        helper.begin()
+        assert len(helper.end()) == 5_000_000
+
+
+def test_a_helper_that_can_not_start_says_why():
+    with pytest.raises(HelperError, match="no port"), Helper(partial(Broken, "start")):
+        pass
+
+
+def test_a_helper_that_can_not_report_says_why():
+    with Helper(partial(Broken, "report")) as helper, pytest.raises(HelperError, match="no figures"):
+        helper.end()
+
+
+# --- CPU ----------------------------------------------------------------------------------------------------------------
+
+BURN = "import time\nwhile time.process_time() < 0.4: pass\n"
+
+
+@contextmanager
+def burning(script: str) -> Iterator[int]:
+    """A child that runs the script, then waits; its process id, once the script is through."""
+    script += "\nprint('done', flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        yield child.pid
+        child.kill()
+
+
+def test_what_a_child_burns_is_counted():
+    with burning(BURN) as pid:
+        used = usages({"web": [pid], "idle": []})
+    assert used["web"].cpu_s >= 0.35
+    assert used["web"].rss_bytes > 2**20
+    assert used["idle"] == Usage()
+
+
+def test_what_a_grandchild_burned_before_it_ended_is_counted():
+    with burning(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN!r}])") as pid:
+        assert usages({"postgres": [pid]})["postgres"].cpu_s >= 0.35
+
+
+def test_what_a_living_grandchild_burns_is_counted():
+    child = f"{BURN}\nprint(1, flush=True)\ninput()"
+    script = f"import subprocess, sys\np = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=-1, stdout=-1)\np.stdout.readline()"
+    with burning(script) as pid:
+        assert usages({"postgres": [pid]})["postgres"].cpu_s >= 0.35
+
+
+def test_a_process_that_has_ended_spoils_the_measurement():
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    with pytest.raises(ProcessGone, match="web"):
+        usages({"web": [done.pid]})
+
+
+def test_a_process_name_may_look_like_anything():
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    fields = "S 7 1 1 0 -1 0 0 0 0 0 10 20 30 40 20 0 1 0 99 1000 3"
+    parent, usage = read_stat(f"12 (a) S 5 (b c) {fields} 0 0")
+    assert parent == 7
+    assert usage.cpu_s == pytest.approx(100 * tick_s)
+    assert usage.rss_bytes == 3 * os.sysconf("SC_PAGE_SIZE")
+
+
+# --- From a span to figures -------------------------------------------------------------------------------------------------
+
+REPORT = Report(answered=1000, failed=0, first_failure="", seconds=2.0, p50_ms=1.0, p99_ms=9.0)
+BEFORE = {"web": Usage(1.0), "postgres": Usage(5.0), "watch": Usage(1.0), "client": Usage(3.0)}
+AFTER = {"web": Usage(1.2, 2**20), "postgres": Usage(5.1), "watch": Usage(2.0), "client": Usage(4.0)}
+WATCHERS = Watched(deltas=5000, bytes=5_000_000, again=0, lost=0, seconds=2.0, kept=())
+
+
+def span(**changed: object) -> Span:
+    return replace(Span([REPORT], None, BEFORE, AFTER, 2.0), **changed)
+
+
+def test_the_cost_is_cpu_of_the_servers_by_operation():
+    run = summary(SUBMIT, span())
+    assert run.cpu_us == {
+        "web": pytest.approx(200),
+        "postgres": pytest.approx(100),
+        "watch": pytest.approx(1000),
+        "client": pytest.approx(1000),
+    }
+    assert run.total_us == pytest.approx(1300), "the client's own time is no cost of the servers"
+    assert (run.operations, run.per_second) == (1000, 500)
+
+
+def test_a_request_of_many_scores_is_many_operations():
+    run = summary(replace(SUBMIT, each=100), span())
+    assert (run.operations, run.total_us) == (100_000, pytest.approx(13))
+
+
+def test_delivery_is_told_beside_the_submit_path_and_not_in_it():
+    run = summary(WATCHED, span(watched=WATCHERS))
+    assert run.total_us == pytest.approx(300)
+    assert (run.frames_per_s, run.frame_bytes) == (2500, 1000)
+
+
+def test_a_frame_costs_what_the_sockets_process_spent():
+    case = next(case for case in CASES if case.counts is Counts.FRAMES)
+    assert summary(case, span(watched=WATCHERS)).total_us == pytest.approx(200)
+
+
+def test_a_lost_socket_is_a_failure():
+    assert summary(WATCHED, span(watched=replace(WATCHERS, lost=2))).failed == 2
+
+
+def answered(due: float, who: str, total: int) -> Answered:
+    return Answered(due, json.dumps({"player": who, "results": [{"total_score": total}]}).encode())
+
+
+def shown(at: float, **scores: int) -> Seen:
+    return Seen(at, json.dumps({"type": "delta", "changed": [{"player": who, "score": score} for who, score in scores.items()]}).encode())
+
+
+def test_a_score_is_seen_with_the_first_message_that_holds_it():
+    answers = [answered(1.0, "ada", 10), answered(1.1, "ada", 20), answered(1.2, "bo", 5), answered(9.0, "cy", 1)]
+    kept = [shown(1.05, bo=4), shown(1.3, ada=20), shown(1.5, ada=30, bo=5), Seen(1.6, b'{"type":"heartbeat"}')]
+    assert sorted(seen_after(answers, kept)) == [pytest.approx(wait) for wait in (0.2, 0.3, 0.3)]
+
+
+def test_a_score_that_nobody_saw_counts_as_for_ever():
+    assert seen_after([answered(1.0, "ada", 10), answered(9.0, "bo", 1)], [shown(2.0, ada=9)]) == [math.inf]
+
+
+def test_the_percentile_is_a_latency_that_was():
+    assert [percentile([1, 2, 3, 4], share) for share in (0.0, 0.5, 0.51, 0.99, 1.0)] == [1, 2, 3, 4, 4]
+    assert math.isnan(percentile([], 0.5))
+
+
+# --- The report --------------------------------------------------------------------------------------------------------------
+
+
+def run_of(us: float, **changed: object) -> Run:
+    run = Run(100, 1.0, 0, "", 100.0, us, {"web": us - 10, "watch": 5.0, "client": 1.0}, {"web": 50.0}, 1.25, 9.5)
+    return replace(run, **changed)
+
+
+def test_a_row_tells_the_run_in_the_middle_whole():
+    assert Row(SUBMIT, [run_of(300), run_of(100), run_of(200)]).median.cpu_us["web"] == 190
+
+
+def test_the_table_lines_up_and_puts_in_parentheses_what_does_not_count():
+    rows = [Row(SUBMIT, [run_of(99.44)]), Row(replace(WATCHED, sockets=100), [run_of(1234.5, frames_per_s=4321.0)])]
+    lines = table(rows).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert [cell.strip() for cell in lines[2].split("|")[1:6]] == ["submit", "c64", "99.4", "99..99", "89.4"]
+    assert "1,234" in lines[3]
+    assert "(5.0)" in lines[3]
+    assert "4,321" in lines[3]
+    assert "(5.0)" not in lines[2]
+
+
+def test_ratios_are_told_of_what_was_measured_together():
+    plain = next(case for case in CASES if case.baseline)
+    assert ratios([Row(SUBMIT, [run_of(100)]), Row(plain, [run_of(5000)])]) == ["the plain way costs 50.0 times a submit"]
+    assert ratios([Row(SUBMIT, [run_of(100)])]) == []
+
+
+def test_every_ratio_is_of_cases_that_exist():
+    assert len(ratios([Row(case, [run_of(100)]) for case in CASES])) == 3
+
+
+def test_the_document_says_what_was_measured_where_and_of_which_commit(tmp_path: Path):
+    told = document(
+        [Row(WATCHED, [run_of(100)])], options={"runs": 1}, servers={"redis": "8"}, load=0.5, now=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    read = json.loads(write(told, tmp_path / "new" / "x.json").read_text())
+    assert read["time"] == "2026-01-02T00:00:00+00:00"
+    assert read["machine"]["cpus"] == os.cpu_count()
+    assert {"python", "redis", "django", "uvicorn"} <= read["versions"].keys()
+    assert read["scenarios"][0]["counted"] == ["web"]
+    assert read["scenarios"][0]["runs"] == [read["scenarios"][0]["median"]]
+
+
+def test_scenarios_are_chosen_by_name_in_the_order_of_the_table():
+    assert [case.title for case in chosen(["batch100", "submit"])] == ["submit c64", "submit c256", "batch100 c16"]
+    assert chosen([]) == list(CASES)
+    assert len({case.title for case in CASES}) == len(CASES)
+    assert {case.scenario for case in CASES} == set(NAMES)
+
+
+def test_the_procfile_has_what_the_bench_starts():
+    commands = procfile()
+    assert {"web", "worker", "beat"} <= commands.keys()
+    assert "asgi:application" in commands["web"]
+    assert all("exec " in commands[name] for name in ("web", "worker", "beat")), "else the process ids are a shell's"
+
+
+@pytest.mark.slow
+def test_the_command_measures_submits_and_writes_what_it_saw(tmp_path: Path):
+    output = tmp_path / "result.json"
+    command = [sys.executable, "-m", "bench", "submit", "--seconds", "1", "--runs", "1", "--output", str(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(output.read_text())
+    assert [row["case"] for row in told["scenarios"]] == ["c64", "c256"]
+    for row in told["scenarios"]:
+        run = row["median"]
+        assert run["failed"] == 0
+        assert run["operations"] > 0
+        assert run["p50_ms"] <= run["p99_ms"]
+        assert all(run["cpu_us"][group] > 0 for group in ("web", "postgres", "redis", "client"))
+        assert run["rss_mb"]["web"] > 10
+        assert row["counted"] == ["postgres", "redis", "web", "tasks"]
+    assert "| submit   | c64 " in done.stdout
+    assert time.strptime(told["time"][:19], "%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,122 @@
+"""Every example of docs/api.md is a request to the real process set, and its answer is the one that is shown."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.docs.conftest import LISTED_ORIGIN
+from tests.docs.reading import API, Block, blocks, difference, pairs
+from tests.servers.stack import Stack
+
+pytestmark = pytest.mark.slow
+
+EXAMPLES = pairs(blocks(API, "http"))
+ADMIN = "from django.contrib.auth.models import User; User.objects.create_superuser('flo', password='pinball-wizard')"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request or an answer, as it is written in the document."""
+
+    first: str
+    headers: dict[str, str]
+    body: str
+
+    @classmethod
+    def read(cls, block: Block) -> "Message":
+        head, _, body = block.text.partition("\n\n")
+        first, *lines = head.splitlines()
+        return cls(first, dict(line.split(": ", 1) for line in lines), body)
+
+
+@pytest.fixture(scope="module")
+def api_key(fresh_stack: Stack) -> str:
+    """What the last of the document's commands prints, after all of them have been run."""
+    (commands,) = blocks(API, "bash")
+    printed = [fresh_stack.manage(*shlex.split(line.removeprefix("python manage.py "))) for line in commands.text.splitlines()]
+    return printed[-1].strip()
+
+
+@pytest.fixture(scope="module")
+def answers(fresh_stack: Stack, api_key: str) -> dict[int, httpx.Response]:
+    """Every example's answer, by the line of its request. They are a story: all are sent, in order, once."""
+    with httpx.Client(base_url=fresh_stack.url) as client:
+        return {request.line: _send(client, Message.read(request), api_key) for request, _ in EXAMPLES}
+
+
+def _send(client: httpx.Client, request: Message, api_key: str) -> httpx.Response:
+    method, path = request.first.split(" ")
+    headers = {name: value.replace("$API_KEY", api_key) for name, value in request.headers.items()}
+    return client.request(method, path, headers=headers, content=request.body)
+
+
+@pytest.mark.parametrize(("request_block", "shown_block"), EXAMPLES, ids=[f"line {block.line}" for block, _ in EXAMPLES])
+def test_the_example_gets_the_answer_that_is_shown(answers: dict[int, httpx.Response], request_block: Block, shown_block: Block) -> None:
+    answer, shown = answers[request_block.line], Message.read(shown_block)
+    assert f"HTTP/1.1 {answer.status_code}" == " ".join(shown.first.split(" ")[:2]), answer.text
+    assert {name: answer.headers.get(name) for name in shown.headers} == shown.headers
+    assert difference(json.loads(shown.body), answer.json()) is None
+
+
+def test_a_retry_is_shown_with_the_bytes_of_the_first_answer(answers: dict[int, httpx.Response]) -> None:
+    replayed = [line for line, answer in answers.items() if "Idempotency-Replayed" in answer.headers]
+    first = [line for line, answer in answers.items() if answer.status_code == 201 and line not in replayed]
+    assert [answers[line].content for line in replayed] == [answers[line].content for line in first]
+
+
+def test_the_answers_of_a_position_may_be_given_as_since(answers: dict[int, httpx.Response], fresh_stack: Stack) -> None:
+    """The document sends the reader from `epoch` and `offset` to the live protocol; there they must be known."""
+    from websockets.sync.client import connect
+
+    with httpx.Client(base_url=fresh_stack.url) as client, connect(f"{fresh_stack.ws_url}/ws/leaderboard/friday-cup/") as socket:
+        position = json.loads(socket.recv(timeout=10))
+        top = client.get("/api/v1/leaderboard/friday-cup/top/").json()
+        assert (top["epoch"], top["offset"] >= position["offset"]) == (position["epoch"], True)
+
+
+def test_a_page_of_a_listed_origin_may_read(fresh_stack: Stack) -> None:
+    with httpx.Client(base_url=fresh_stack.url) as client:
+        allowed = {
+            origin: client.get("/api/v1/leaderboard/", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
+            for origin in (LISTED_ORIGIN, "https://elsewhere.example")
+        }
+    assert allowed == {LISTED_ORIGIN: LISTED_ORIGIN, "https://elsewhere.example": None}
+
+
+# --- A browser in which a player is signed in ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser(fresh_stack: Stack) -> Iterator[httpx.Client]:
+    """Signed in at the admin, with the cookies that a browser would hold."""
+    fresh_stack.manage("shell", "-c", ADMIN)
+    with httpx.Client(base_url=fresh_stack.url) as client:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get("/admin/login/").text)
+        assert token
+        form = {"username": "flo", "password": "pinball-wizard", "csrfmiddlewaretoken": token[1], "next": "/admin/"}
+        client.post("/admin/login/", data=form)
+        assert "sessionid" in client.cookies
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("with_token", "body", "status", "said"),
+    [
+        (True, {"score": 5}, 201, {"player": "flo"}),
+        (False, {"score": 5}, 403, {"code": "csrf_failed"}),
+        (True, {"score": 5, "player": "ada"}, 403, {"code": "player_not_allowed"}),
+    ],
+)
+def test_a_signed_in_player_submits_for_itself_with_the_csrf_token(
+    browser: httpx.Client, answers: dict[int, httpx.Response], with_token: bool, body: dict[str, Any], status: int, said: dict[str, str]
+) -> None:
+    headers = {"X-CSRFToken": browser.cookies["csrftoken"]} if with_token else {}
+    answer = browser.post("/api/v1/scores/", json={**body, "leaderboards": ["month"]}, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert said.items() <= answer.json().items()
