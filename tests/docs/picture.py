@@ -20,14 +20,15 @@ SIZE_LIMIT = 250 * 1024  # bytes: a README is read on telephones, too
 EVENING_S = 10  # of the demo: enough for ten names with scores of some size
 SHOWN_S = 30
 
-# Rows glide and numbers count while scores come in; the picture is taken once nothing has moved for a second.
+# Rows glide and numbers count while scores come in; the picture is taken between two moves, while
+# the arrows of the last one are still to be seen.
 _SETTLED = """async () => {
   const glides = () => document.getAnimations().some(({ playState, effect }) =>
     playState === "running" && isFinite(effect.getComputedTiming().endTime));
-  for (let seen = ""; ; await new Promise((go) => setTimeout(go, 1000))) {
-    const text = document.querySelector("main").innerText;
-    if (text === seen && !glides()) return;
-    seen = text;
+  for (let seen = ""; ; await new Promise((go) => setTimeout(go, 700))) {
+    const scores = [...document.querySelectorAll("[data-rows] .score")].map((cell) => cell.innerText).join();
+    if (scores === seen && !glides()) return;
+    seen = scores;
   }
 }"""
 

@@ -113,12 +113,12 @@ def restored(tmp_path: Path, redis_url: str) -> Club:
 def test_after_a_restore_redis_is_filled_by_rebuild_index_or_by_itself_once_emptied(restored: Club, tmp_path: Path, redis_url: str) -> None:
     database_url = f"sqlite:///{tmp_path / 'db.sqlite3'}"
     given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "STATE_DIR": str(tmp_path / "state")}
-    told = [_manage(given, *words) for words in (["check_index"], ["check_index", "--board", "global"], ["check_index", "--board", "cup"])]
+    told = [_manage(given, *words) for words in (["check_index"], ["rebuild_index", "--board", "cup"], ["check_index", "--board", "cup"])]
     assert [done.returncode for done in told] == [1, 0, 0]
     assert told[-1].stdout == "cup: 2 entries, index equals SQL\n"
 
     with redis.Redis.from_url(redis_url) as client:
-        client.ping()
+        client.flushdb()
     with start_stack(database_url, redis_url, directory=tmp_path) as stack:
         assert restored.top(stack) == [("ada", 5), ("bo", 4)]
         assert restored.post(stack, "cy", 1).json()["results"][0]["total"] == 3
