@@ -66,6 +66,8 @@ class ApiHandler:
         response.headers["X-Request-ID"] = request.request_id
         if "HTTP_ORIGIN" in request.META:
             self._cors.add_response_headers(request, response)
+        route = request.resolver_match.route if request.resolver_match else "none"
+        metrics.REQUESTS.labels(route, request.method, response.status_code).inc()
         await _send(request, response, send)
 
     async def _answer(self, request: ApiRequest, refused: Refusal | None) -> HttpResponse:
@@ -97,7 +99,6 @@ class ApiHandler:
             raise NotFound(f"There is nothing at {request.path_info!r}.{hint}") from None
         request.resolver_match = match
         response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
-        metrics.REQUESTS.labels(match.route, request.method, response.status_code).inc()
         return response
 
 

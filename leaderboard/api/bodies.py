@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from leaderboard.domain.errors import InvalidBody, UnsupportedMediaType
 from leaderboard.domain.text import find_duplicate_key
-from leaderboard.services.submit import Asked
+from leaderboard.services.checking import Asked
 
 
 class ScoreBody(msgspec.Struct, forbid_unknown_fields=True):

@@ -13,7 +13,8 @@ from leaderboard.api import bodies, problems
 from leaderboard.api.auth import authenticate
 from leaderboard.domain.errors import InvalidBody, InvalidIdempotencyKey, InvalidParameter, MethodNotAllowed, Refusal
 from leaderboard.domain.text import check_idempotency_key
-from leaderboard.services.submit import Answer, Asked
+from leaderboard.services.checking import Asked
+from leaderboard.services.submit import Answer
 
 BATCH_ITEMS = 1000
 BATCH_KEY_LENGTH = 250  # each item's own key is this one, a colon and its place: 255 in all

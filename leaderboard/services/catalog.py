@@ -12,7 +12,7 @@ from collections import defaultdict
 from datetime import datetime
 
 from leaderboard.domain.definition import Definition
-from leaderboard.domain.errors import InvalidDefinition, LeaderboardNotFound
+from leaderboard.domain.errors import InvalidDefinition, LeaderboardNotFound, StoreUnavailable
 from leaderboard.domain.score import BoardId
 from leaderboard.domain.season import Schedule, parse_schedule
 from leaderboard.store import Catalog, KeyRecord, Store
@@ -68,10 +68,16 @@ class Catalogs:
         self._loading: asyncio.Task[View] | None = None
 
     async def view(self) -> View:
-        """A view at most `max_age_ms` old; without I/O if one is held."""
+        """A view at most `max_age_ms` old; without I/O if one is held. While SQL is away, the last one: reads go on from the index."""
         if self._view is not None and time.monotonic() - self._checked_at < self._max_age:
             return self._view
-        return await self.refresh()
+        try:
+            return await self.refresh()
+        except StoreUnavailable:
+            if self._view is None:
+                raise
+            self._checked_at = time.monotonic()
+            return self._view
 
     async def refresh(self) -> View:
         """A view that is not older than this call (or than a load that was under way)."""

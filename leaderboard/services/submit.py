@@ -6,7 +6,6 @@ after it (ranks, the dirty mark) has an answer for "Redis is away" and can't und
 """
 
 import asyncio
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,29 +14,19 @@ from typing import Any
 
 import msgspec
 
-from leaderboard.domain.board import check_range, check_score
-from leaderboard.domain.definition import Definition, Feeding, Submission
-from leaderboard.domain.errors import (
-    AuthoritativeBoard,
-    Forbidden,
-    GameModeMismatch,
-    IdempotencyKeyReused,
-    LeaderboardNotFound,
-    Overloaded,
-    PlayerNotAllowed,
-    PlayerRequired,
-    Refusal,
-)
+from leaderboard import metrics
+from leaderboard.domain.definition import Definition
+from leaderboard.domain.errors import IdempotencyKeyReused, Overloaded, Refusal
 from leaderboard.domain.score import BoardId, Entry, improves
 from leaderboard.domain.season import season_label
-from leaderboard.domain.text import check_game_mode, check_idempotency_key, clean_name, encode_metadata
 from leaderboard.feed import Feed, FeedUnavailable
 from leaderboard.index import Index, IndexUnavailable, Placed, Placing
-from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.catalog import Catalogs
+from leaderboard.services.checking import Asked, Checked, Checker
 from leaderboard.services.credentials import SCORES_WRITE, Credential
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339
-from leaderboard.store import Landed, Outcome, Player, Refused, Repeated, Result, StaleCatalog, Store
+from leaderboard.store import Landed, Outcome, Refused, Repeated, Result, StaleCatalog, Store
 from leaderboard.store.batch import GroupCommit
 
 MISSED_LIMIT = 50_000  # entries remembered while the index is away: about 10 MB; beyond it their boards are rebuilt
@@ -48,34 +37,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One submit as it was asked for: parsed, not yet checked."""
-
-    score: int
-    subscore: int = 0
-    game_mode: str = ""
-    player: str | None = None
-    name: str | None = None
-    metadata: dict[str, Any] | None = None
-    leaderboards: list[str] | None = None
-    idempotency_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """The encoded 201 body, and whether it had been given before."""
 
     body: bytes
     replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A submission on its way, with what its answer needs to name things."""
-
-    submission: Submission
-    player: Player
-    view: View
 
 
 @dataclass(slots=True)
@@ -92,9 +58,14 @@ class Missed:
                 self.overflown.add(board)
                 self.held -= len(self.entries.pop(board, {}))
             elif board not in self.overflown:
-                before = len(self.entries[board])
-                self.entries[board].update({entry.user_id: entry for entry in entries})
-                self.held += len(self.entries[board]) - before
+                self._keep_newest(self.entries[board], entries)
+
+    def _keep_newest(self, held: dict[int, Entry], entries: list[Entry]) -> None:
+        before = len(held)
+        for entry in entries:
+            if entry.user_id not in held or held[entry.user_id].version < entry.version:
+                held[entry.user_id] = entry
+        self.held += len(held) - before
 
 
 class Submits:
@@ -113,8 +84,8 @@ class Submits:
     ) -> None:
         """`ring(delay_ms)` asks for a rank-update task in that time, without blocking."""
         self._store, self._index, self._feed = store, index, feed
-        self._catalogs, self._players, self._ring = catalogs, players, ring
-        self._metadata_limit = metadata_limit
+        self._catalogs, self._ring = catalogs, ring
+        self._checker = Checker(players=players, metadata_limit=metadata_limit)
         self._missed = Missed()
         self._commits: GroupCommit[Checked, Answer | Repeated | Refusal] = GroupCommit(
             self._land, batch_limit=batch_limit, queue_limit=queue_limit, in_flight=2
@@ -136,8 +107,14 @@ class Submits:
         if any(slug not in view.by_slug for item in asked for slug in item.leaderboards or ()):
             view = await self._catalogs.refresh()  # a board named right after it was made
         for _ in range(CATALOG_TRIES):
-            checked = await self._check(asked, waiting, answers, credential=credential, view=view, now=now)
-            outcomes = await self._commits.submit_many([(item, item.player.id) for item in checked.values()])
+            checked, refusals = await self._checker.check(asked, waiting, credential=credential, view=view, now=now)
+            answers |= refusals
+            try:
+                outcomes = await self._commits.submit_many([(item, item.player.id) for item in checked.values()])
+            except Overloaded as refusal:
+                if not any(isinstance(answer, Answer) for answer in answers.values()):
+                    raise
+                outcomes = [refusal] * len(checked)  # some had landed before the definitions changed
             waiting = []
             for (position, item), outcome in zip(checked.items(), outcomes, strict=True):
                 if isinstance(outcome, StaleCatalog):
@@ -156,71 +133,12 @@ class Submits:
     async def aclose(self) -> None:
         await self._commits.aclose()
 
-    # --- Check ---------------------------------------------------------------------------------------------------
-
-    async def _check(
-        self,
-        asked: Sequence[Asked],
-        positions: list[int],
-        answers: dict[int, Answer | Refusal],
-        *,
-        credential: Credential,
-        view: View,
-        now: datetime,
-    ) -> dict[int, Checked]:
-        """What may go on, by position; refusals go into `answers`. No player is created for a refused submit."""
-        drafts: dict[int, tuple[tuple[Feeding, ...], int, str]] = {}
-        names: dict[str, str] = {}
-        for position in positions:
-            try:
-                drafts[position] = self._draft(asked[position], credential=credential, view=view, now=now)
-                if credential.player is None:
-                    username = clean_name(asked[position].player or "", what="player")
-                    names.setdefault(username, clean_name(asked[position].name or username, what="name"))
-            except Refusal as refusal:
-                drafts.pop(position, None)
-                answers[position] = refusal
-        players = await self._players.ensure(list(names.items())) if names else {}
-        checked = {}
-        for position, (feeds, game_id, metadata) in drafts.items():
-            item = asked[position]
-            player = credential.player or players[clean_name(item.player or "", what="player")]
-            submission = Submission(
-                game_id=game_id,
-                user_id=player.id,
-                score=item.score,
-                subscore=item.subscore,
-                game_mode=item.game_mode,
-                metadata=metadata,
-                timestamp=now,
-                feeds=feeds,
-                submitter=credential.submitter,
-                idempotency_key=item.idempotency_key,
-                fingerprint=_fingerprint(item, player, metadata) if item.idempotency_key is not None else None,
-            )
-            checked[position] = Checked(submission, player, view)
-        return checked
-
-    def _draft(self, asked: Asked, *, credential: Credential, view: View, now: datetime) -> tuple[tuple[Feeding, ...], int, str]:
-        """The boards it feeds, its game and its metadata as JSON; everything that can be refused before SQL is."""
-        if credential.player is None and asked.player is None:
-            raise PlayerRequired('Say for which player: {"player": "..."}.')
-        if credential.player is not None and (asked.player is not None or asked.name is not None):
-            raise PlayerNotAllowed('A signed-in player submits for itself; leave "player" and "name" out.')
-        check_game_mode(asked.game_mode)
-        if asked.idempotency_key is not None:
-            check_idempotency_key(asked.idempotency_key)
-        metadata = encode_metadata(asked.metadata, limit_bytes=self._metadata_limit) if asked.metadata else "{}"
-        game_id, fed = _fed_boards(asked, credential, view)
-        check_range(asked.score, asked.subscore)
-        for definition in fed:
-            check_score(definition, asked.score, asked.subscore)
-        return tuple(Feeding(view.board(definition, now), definition.rules) for definition in fed), game_id, metadata
-
     # --- Commit, place, tell -----------------------------------------------------------------------------------------
 
     async def _land(self, batch: list[Checked]) -> list[Any]:
         """One batch's way: into SQL, into the index, and its answers. Called by the group commit."""
+        metrics.BATCH_SIZE.observe(len(batch))
+        metrics.QUEUED.set(self._commits.waiting)
         version = max(item.view.version for item in batch)
         current = [item for item in batch if item.view.version == version]
         outcomes = await self._store.commit([item.submission for item in current], catalog_version=version)
@@ -266,6 +184,7 @@ class Submits:
             return await self._index.place(writes)
         except IndexUnavailable:
             self._missed.add(writes)
+            metrics.INDEX_MISSED.inc(sum(map(len, writes.values())))
             return {}
 
     async def _place_missed(self) -> None:
@@ -335,49 +254,6 @@ class Submits:
 class Standing:
     place: Placed
     total: int
-
-
-def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, list[Definition]]:
-    """The game and the active boards that a submit feeds, by slug.
-
-    Without `leaderboards`: every board of the game that takes the mode and the credential. With it: those named, each of
-    which must exist in the credential's game and take both.
-    """
-    may_write_all = credential.player is None
-    if asked.leaderboards is None:
-        game_id = credential.game_id if credential.game_id is not None else view.games.get("default")
-        if game_id is None:
-            raise LeaderboardNotFound("There is no default game; name the leaderboards.")
-        matching = [definition for definition in view.boards_of(game_id) if definition.takes(asked.game_mode)]
-        fed = [definition for definition in matching if may_write_all or not definition.authoritative]
-        if matching and not fed:
-            raise AuthoritativeBoard("Only an API key may write to this game's leaderboards.")
-        return game_id, fed
-    named = [_named_board(slug, asked.game_mode, credential, view) for slug in dict.fromkeys(asked.leaderboards)]
-    if not named:
-        raise LeaderboardNotFound('"leaderboards" names none; leave it out to feed every matching one.')
-    if len({definition.game_id for definition in named}) > 1:
-        raise Forbidden("The named leaderboards belong to different games.")
-    return named[0].game_id, named
-
-
-def _named_board(slug: str, game_mode: str, credential: Credential, view: View) -> Definition:
-    definition = view.by_slug.get(slug)
-    foreign = definition is not None and credential.game_id not in (None, definition.game_id)
-    if definition is None or foreign or not definition.is_active:
-        raise LeaderboardNotFound(f"There is no leaderboard {slug!r} in this game.")
-    if definition.authoritative and credential.player is not None:
-        raise AuthoritativeBoard(f"Only an API key may write to {slug!r}.")
-    if not definition.takes(game_mode):
-        raise GameModeMismatch(f"{slug!r} takes the game mode {definition.game_mode!r} only.")
-    return definition
-
-
-def _fingerprint(asked: Asked, player: Player, metadata: str) -> bytes:
-    """What makes two submits the same: everything asked for, except the display name."""
-    boards = sorted(asked.leaderboards) if asked.leaderboards is not None else None
-    text = _encode([player.id, asked.score, asked.subscore, asked.game_mode, metadata, boards])
-    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def _told(outcome: Outcome, bodies: dict[int, bytes]) -> Answer | Repeated | Refusal:

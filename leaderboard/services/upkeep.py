@@ -49,16 +49,20 @@ class Upkeep:
         return Swept(placed=placed, forgotten=forgotten, published=await self._live.update_dirty(now=now))
 
     async def _notice_other_server(self) -> int:
-        """A Redis that was restarted or failed over may hold an older index: make every board cold."""
+        """A Redis that was restarted or failed over may hold an older index, one whose SQL was restored a newer: make every board cold."""
         run_id = await self._index.server_run_id()
         mark = await self._index.mark()
-        if mark is not None and mark.run_id == run_id:
+        if mark is not None and mark.run_id == run_id and await self._still_there(mark.session_id):
             return 0
         self._marks.clear()
         forgotten = await self._index.forget_all()
         await self._index.set_mark(Mark(run_id, await self._store.last_session_id()))
         log.warning("the index starts anew", extra={"run_id": run_id, "boards": forgotten})
         return forgotten
+
+    async def _still_there(self, session_id: int) -> bool:
+        """Whether SQL holds the mark's session; a restored one may not."""
+        return session_id == 0 or await self._store.session(session_id) is not None
 
     async def _place_again(self) -> int:
         """Write the entries of all recent sessions once more: the version makes it harmless where it had arrived."""

@@ -1,6 +1,7 @@
 """The bench's pieces: what it counts must be what was there."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import math
@@ -9,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -102,18 +102,23 @@ def test_a_request_says_how_long_its_body_is():
 # --- Load and watchers against real sockets -------------------------------------------------------------------------------
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def http_server(*answers: bytes) -> AsyncIterator[int]:
     """Answers each request with the next of `answers`, around and around; its port."""
     turn = itertools.cycle(answers)
+    talks = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(65_536):
-            writer.write(next(turn))
+        talks.append(asyncio.current_task())
+        with contextlib.suppress(ConnectionResetError):
+            while await reader.read(65_536):
+                writer.write(next(turn))
         writer.close()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
+        await asyncio.wait_for(asyncio.gather(*talks), 20)
+        await asyncio.sleep(0)  # that is when transports close
 
 
 async def until_answered(drive: Drive, answered: int) -> Report:
@@ -130,7 +135,7 @@ async def test_answers_of_another_status_are_failures_and_not_operations():
         await drive.start()
         drive.begin()
         report = await until_answered(drive, 50)
-        drive.stop()
+        await drive.stop()
     assert report.answered >= 50
     assert report.failed >= 49
     assert report.first_failure == "503: full"
@@ -142,7 +147,7 @@ async def test_a_paced_load_counts_its_latency_from_when_a_request_was_due():
         await drive.start()
         drive.begin()
         await until_answered(drive, 200)
-        drive.stop()
+        await drive.stop()
     dues = [answer.due for answer in drive.answers]
     steps = [later - earlier for earlier, later in itertools.pairwise(dues)]
     assert all(math.isclose(step, 1e-5, abs_tol=1e-7) for step in steps), "as planned, not as the one connection was free"
@@ -170,7 +175,7 @@ async def test_watchers_count_deltas_and_nothing_else():
             while watch.report().again < 3:
                 await asyncio.sleep(0.001)
         told = watch.report()
-        watch.close()
+        await watch.stop()
     assert (told.deltas, told.again, told.lost) == (6, 3, 0)
     assert told.bytes == 3 * (22 + 321)
     assert [json.loads(seen.text)["type"] for seen in told.kept] == ["snapshot", "delta", "heartbeat", "delta", "snapshot"]
@@ -178,8 +183,10 @@ async def test_watchers_count_deltas_and_nothing_else():
 
 async def test_a_server_that_refuses_sockets_fails_the_start():
     async with http_server(EMPTY) as port:
+        watch = Watch(Watching(port, "global", sockets=1))
         with pytest.raises(ConnectionError):
-            await Watch(Watching(port, "global", sockets=1)).start()
+            await watch.start()
+        await watch.stop()
 
 
 # --- The helper process -----------------------------------------------------------------------------------------------
@@ -230,7 +237,7 @@ def test_a_helper_that_can_not_report_says_why():
 BURN = "import time\nwhile time.process_time() < 0.4: pass\n"
 
 
-@contextmanager
+@contextlib.contextmanager
 def burning(script: str) -> Iterator[int]:
     """A child that runs the script, then waits; its process id, once the script is through."""
     script += "\nprint('done', flush=True)\ninput()"

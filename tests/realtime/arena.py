@@ -50,6 +50,7 @@ class Leaderboard:
     states: list = field(default_factory=list)
     frames: list = field(default_factory=list)
 
+
 PREFIX = "gl.test"  # of the layer's channels
 
 

@@ -9,8 +9,8 @@ from leaderboard import runtime
 from leaderboard.domain.definition import Feeding, Submission
 from leaderboard.index import IndexCold, IndexUnavailable
 from leaderboard.services import Services
+from leaderboard.services.checking import Asked
 from leaderboard.services.credentials import Credential
-from leaderboard.services.submit import Asked
 from tests.cast import Cast
 from tests.servers.redis import RedisServer, start_redis
 
@@ -134,4 +134,14 @@ async def test_a_flush_in_the_middle_shows_nobody_a_half_filled_board(cast: Cast
     assert (await submit(cast, "ada", 100))["total"] == 11
     assert len(await ranks(cast)) == 11
     await cast.services.live.update_dirty(now=runtime.utc_now())
+    assert await differences(cast) == []
+
+
+async def test_an_index_that_is_newer_than_a_restored_database_is_not_trusted(cast: Cast, services: Services, sqlite_database: str) -> None:
+    await submit(cast, "ada", 30)
+    await warm(cast)
+    mark = await services.index.mark()
+    assert mark is not None
+    await services.index.set_mark(type(mark)(mark.run_id, 1_000))  # a session that the restored database does not have
+    assert (await services.upkeep.sweep(now=runtime.utc_now())).forgotten > 0
     assert await differences(cast) == []
