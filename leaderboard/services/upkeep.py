@@ -36,7 +36,6 @@ class Upkeep:
         self._store, self._index, self._feed = store, index, feed
         self._catalogs, self._live, self._monotonic = catalogs, live, monotonic
         self._marks: deque[tuple[float, int]] = deque()  # (when, the last session id at that time)
-        self._seasons: dict[int, int] = {}
 
     async def sweep(self, *, now: datetime) -> Swept:
         """Find what a crash left behind: index writes that never came, marks whose bell was lost, cold boards, new seasons.
@@ -45,7 +44,7 @@ class Upkeep:
         """
         forgotten = await self._notice_other_server()
         placed = await self._place_again()
-        await self._notice_cold_and_new(now)
+        await self._notice_cold(now)
         return Swept(placed=placed, forgotten=forgotten, published=await self._live.update_dirty(now=now))
 
     async def _notice_other_server(self) -> int:
@@ -95,13 +94,12 @@ class Upkeep:
         if old is not None:
             await self._index.set_mark(Mark(run_id, old))
 
-    async def _notice_cold_and_new(self, now: datetime) -> None:
+    async def _notice_cold(self, now: datetime) -> None:
+        """A board that is not in the index is dirty: the next rank update fills it. A new season begins like that."""
         view = await self._catalogs.view()
         boards = [view.board(definition, now) for definition in view.definitions.values() if definition.is_active]
         ready = await self._index.ready(boards)
         due = {board.leaderboard_id for board, is_ready in zip(boards, ready, strict=True) if not is_ready}
-        due |= {board.leaderboard_id for board in boards if self._seasons.get(board.leaderboard_id) != board.season}
-        self._seasons = {board.leaderboard_id: board.season for board in boards}
         if due:
             await self._feed.mark_dirty(sorted(due))
 

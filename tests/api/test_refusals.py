@@ -113,6 +113,14 @@ def _now() -> Any:
     return utc_now()
 
 
+@pytest.mark.parametrize("score", [LIMIT + 1, 2**63, -(2**63) - 1])
+async def test_the_range_holds_where_no_board_is_fed(api: httpx.AsyncClient, cast: Cast, score: int) -> None:
+    await cast.sql("UPDATE leaderboard_leaderboard SET is_active = false")
+    response = await api.post("/api/v1/scores/", json={"player": "ada", "score": score}, headers=cast.auth)
+    assert (response.status_code, response.json()["code"]) == (422, "score_out_of_range")
+    assert await cast.count("gamesession") == 0
+
+
 async def test_a_sum_that_would_leave_the_range_is_refused_and_nothing_of_it_is_stored(api: httpx.AsyncClient, cast: Cast) -> None:
     await api.post("/api/v1/scores/", json={"player": "ada", "score": LIMIT}, headers=cast.auth)
     response = await api.post("/api/v1/scores/", json={"player": "ada", "score": 1}, headers=cast.auth)

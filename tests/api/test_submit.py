@@ -183,6 +183,19 @@ async def test_a_board_made_a_moment_ago_is_fed_and_found(api: httpx.AsyncClient
     assert (await api.get("/api/v1/leaderboard/arcade-new/top/")).json()["total"] == 1
 
 
+async def test_a_board_made_a_moment_ago_can_be_read(api: httpx.AsyncClient, cast: Cast) -> None:
+    assert (await api.get("/api/v1/leaderboard/arcade-best/top/")).status_code == 200
+    await cast.board("arcade-newer", operator="best")
+    assert (await api.get("/api/v1/leaderboard/arcade-newer/top/")).json()["total"] == 0
+    assert (await post(api, cast, "ada", 2, leaderboards=["arcade-newer"])).status_code == 201
+
+
+async def test_an_expired_key_is_refused(api: httpx.AsyncClient, cast: Cast) -> None:
+    await cast.sql("UPDATE leaderboard_apikey SET expires_at = '2026-01-02 00:00:00+00:00' WHERE prefix = $1", cast.key[:11])
+    response = await post(api, cast, "ada", 2)
+    assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+
+
 async def test_a_revoked_key_stops_at_once_for_writes(api: httpx.AsyncClient, cast: Cast) -> None:
     await post(api, cast, "ada", 1)
     await cast.sql("UPDATE leaderboard_apikey SET revoked_at = '2026-01-02 00:00:00+00:00' WHERE prefix = $1", cast.key[:11])

@@ -22,7 +22,7 @@ from bench.cpu import ProcessGone, Usage, read_stat, usages
 from bench.frames import FrameReader, Opcode, pong
 from bench.helper import Helper, HelperError
 from bench.http import Answer, AnswerReader, MalformedAnswer, request
-from bench.load import Answered, Drive, Plan, Reads, Report, Submits, percentile, player
+from bench.load import Answered, Drive, Plan, Reads, Report, Submits, percentile, player, turns
 from bench.report import Row, document, ratios, table, write
 from bench.runs import Run, Span, seen_after, summary
 from bench.scenarios import CASES, NAMES, SUBMIT, WATCHED, Counts, chosen
@@ -75,6 +75,11 @@ def bodies(requests: Iterator[bytes], count: int) -> list[dict[str, object]]:
 def test_in_turn_each_player_comes_once_a_round():
     rounds = [body["player"] for body in bodies(Submits("k", 70, in_turn=True)(), 140)]
     assert sorted(rounds[:70]) == sorted(rounds[70:]) == [player(number) for number in range(70)]
+
+
+def test_of_a_large_board_the_players_who_submit_are_those_whom_the_server_has_met():
+    asked = {str(body["player"]) for body in bodies(Submits("k", 100_000, in_turn=True)(), 20_000)}
+    assert asked == {player(number) for number in turns(100_000)[:10_000]}
 
 
 def test_a_batch_holds_as_many_scores_as_it_counts():
@@ -151,6 +156,26 @@ async def test_a_paced_load_counts_its_latency_from_when_a_request_was_due():
     dues = [answer.due for answer in drive.answers]
     steps = [later - earlier for earlier, later in itertools.pairwise(dues)]
     assert all(math.isclose(step, 1e-5, abs_tol=1e-7) for step in steps), "as planned, not as the one connection was free"
+
+
+async def test_connections_take_turns_so_that_none_is_idle_until_the_server_closes_it():
+    """The last one back went first, the others were closed after five seconds, and the load died with them."""
+    async with http_server(CREATED) as port:
+        drive = Drive(Plan(port, Reads("/"), connections=3, expected=201, per_second=200.0))
+        await drive.start()
+        await until_answered(drive, 9)
+        assert all(connection.sent_at > 0 for connection in drive.connections)
+        await drive.stop()
+
+
+async def test_a_paced_load_goes_on_without_a_connection_that_was_closed():
+    async with http_server(CREATED) as port:
+        drive = Drive(Plan(port, Reads("/"), connections=2, expected=201, per_second=500.0))
+        await drive.start()
+        drive.connections[0].close()
+        report = await until_answered(drive, 20)
+        await drive.stop()
+    assert (report.failed, report.first_failure) == (1, "a connection was closed")
 
 
 async def test_watchers_count_deltas_and_nothing_else():
@@ -413,7 +438,7 @@ def test_the_procfile_has_what_the_bench_starts():
 @pytest.mark.slow
 def test_the_command_measures_submits_and_writes_what_it_saw(tmp_path: Path):
     output = tmp_path / "result.json"
-    command = [sys.executable, "-m", "bench", "submit", "--seconds", "1", "--runs", "1", "--output", str(output)]
+    command = [sys.executable, "-m", "bench", "submit", "--seconds", "1", "--runs", "1", "--warm-up", "1", "--output", str(output)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(output.read_text())

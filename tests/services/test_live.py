@@ -79,6 +79,15 @@ async def test_a_thousand_scores_ring_the_bell_once_a_tick_at_most(
     assert set(bells) == {"leaderboard.tasks.rank_update"}
 
 
+async def test_a_bell_that_was_heard_may_be_rung_again(api: httpx.AsyncClient, cast: Cast, services: Services) -> None:
+    leaderboard = await id_of(services, BOARD)
+    for _ in range(3):
+        rung = [await services.feed.mark_dirty([leaderboard]) for _ in range(5)]
+        assert [delay is None for delay in rung] == [False, True, True, True, True]
+        await asyncio.sleep((rung[0] or 0) / 1000)
+        await services.live.update_dirty(now=runtime.utc_now())
+
+
 async def test_a_mark_outlives_a_publisher_that_dies(api: httpx.AsyncClient, cast: Cast, services: Services) -> None:
     await post(api, cast, "ada", 1)
     await services.feed.take_bell()  # heard, and then killed

@@ -89,6 +89,17 @@ async def test_scores_are_taken_and_ranked_while_redis_hangs(cast: Cast, own_red
     assert await differences(cast) == []
 
 
+async def test_what_a_refusing_redis_missed_comes_with_the_next_submit(cast: Cast, own_redis: RedisServer) -> None:
+    await submit(cast, "ada", 30)
+    await warm(cast)
+    own_redis.command("CONFIG", "SET", "maxmemory", "1")  # it answers, and takes no writes
+    assert (await submit(cast, "bo", 40))["rank"] == 1
+    assert (await submit(cast, "bo", 50))["previous_rank"] == 1
+    own_redis.command("CONFIG", "SET", "maxmemory", "0")
+    assert (await submit(cast, "cy", 1))["rank"] == 3
+    assert await differences(cast) == []
+
+
 async def test_the_sweep_writes_what_a_dead_process_took_along(cast: Cast, own_redis: RedisServer) -> None:
     await submit(cast, "ada", 30)
     await warm(cast)
