@@ -33,7 +33,9 @@ def configure(options: dict[str, Any]) -> None:
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
                 # A line per request or task would cost more than the request; metrics count them.
-                "uvicorn.access": {"level": "WARNING"},
+                "uvicorn": {"handlers": [], "propagate": True},  # the server has set up its own; lines are to be of one kind
+                "uvicorn.error": {"level": "WARNING"},  # at INFO it writes two lines a socket
+                "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
                 "daphne": {"level": "WARNING"},
                 # It prints a traceback a second while Redis is away; the hub says so once.
                 "channels_redis.pubsub": {"level": "CRITICAL"},

@@ -148,7 +148,7 @@ class ProcessSet:
         return Process("web", argv, self._env.copy(), stop_order=STOP_WEB_FIRST)
 
     def _celery(self, name: str, *flags: str) -> Process:
-        argv = (*self._monitored(), "-m", "celery", "-A", "gaming_leaderboard", name, *flags)
+        argv = (*self._monitored(), "-m", "celery", "--quiet", "-A", "gaming_leaderboard", name, *flags)
         return Process(name, argv, self._env.copy(), stop_order=STOP_TASKS)
 
     def _manage(self, name: str, *words: str) -> Process:
