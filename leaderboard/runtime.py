@@ -23,6 +23,7 @@ from leaderboard.feed import Frame, group_name
 from leaderboard.feed.redis import RedisFeed
 from leaderboard.index.redis import RedisIndex
 from leaderboard.services import Services
+from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
@@ -61,15 +62,19 @@ def build(database_url: str, redis_url: str) -> Services:
     players = Players(store)
     known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}
     live = Live(**known, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
+    bell = Bell(feed, _ring)
     submits = Submits(
-        **known,
-        ring=_ring,
+        store=store,
+        index=index,
+        catalogs=catalogs,
+        players=players,
+        bell=bell,
         batch_limit=settings.BATCH_LIMIT,
         queue_limit=settings.QUEUE_LIMIT,
         metadata_limit=settings.METADATA_LIMIT,
     )
-    upkeep = Upkeep(store=store, index=index, feed=feed, catalogs=catalogs, live=live, monotonic=time.monotonic)
-    return Services(**known, submits=submits, standings=Standings(**known), live=live, upkeep=upkeep)
+    upkeep = Upkeep(store=store, index=index, feed=feed, catalogs=catalogs, live=live, bell=bell, monotonic=time.monotonic)
+    return Services(**known, submits=submits, standings=Standings(**known, bell=bell), live=live, upkeep=upkeep)
 
 
 async def _announce(leaderboard: int, frame: Frame) -> None:

@@ -4,6 +4,7 @@ Synchronous and through the ORM: it is rare, and everything happens in one trans
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -13,6 +14,7 @@ from leaderboard.domain.score import BoardId
 from leaderboard.feed import Feed
 from leaderboard.index import Index
 from leaderboard.models import Catalog, GameSession, LeaderboardEntry, SubmitAnswer
+from leaderboard.services.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,10 @@ def erase_player(username: str) -> Erased:
     return Erased(user.pk, boards, count)
 
 
-async def forget_player(erased: Erased, *, index: Index, feed: Feed) -> None:
-    """Take the erased player off the live boards. Raises IndexUnavailable or FeedUnavailable."""
+async def forget_player(erased: Erased, *, index: Index, feed: Feed, live: Live, now: datetime) -> None:
+    """Take the erased player off the live boards, and publish that at once. Raises IndexUnavailable or FeedUnavailable."""
     for board in erased.boards:
         await index.remove(board, [erased.user_id])
-    await feed.mark_dirty(sorted({board.leaderboard_id for board in erased.boards}))
+    if erased.boards:
+        await feed.mark_dirty(sorted({board.leaderboard_id for board in erased.boards}))
+        await live.update_dirty(now=now)

@@ -11,6 +11,7 @@ from leaderboard.domain.score import BoardId, Entry
 from leaderboard.domain.season import parse_season, season_label
 from leaderboard.feed import NOWHERE, Feed, FeedUnavailable, Position
 from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
+from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339, rows
@@ -36,9 +37,9 @@ class Board:
 
 
 class Standings:
-    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, players: Players) -> None:
+    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, players: Players, bell: Bell) -> None:
         self._store, self._index, self._feed = store, index, feed
-        self._catalogs, self._players = catalogs, players
+        self._catalogs, self._players, self._bell = catalogs, players, bell
 
     async def boards(self, *, now: datetime) -> dict[str, Any]:
         """Every active leaderboard's definition."""
@@ -93,7 +94,7 @@ class Standings:
             try:
                 return await self._index.top(board.id, limit=limit, offset=offset)
             except IndexCold:
-                await self._ask_for_index(board)
+                await self._bell.mark_dirty([board.definition.id])  # the next rank update rebuilds it
             except IndexUnavailable:
                 pass
         entries = await self._store.top(board.id, limit=limit, offset=offset)
@@ -113,7 +114,7 @@ class Standings:
                     return await self._index.rank(board.id, user_id)
                 return await self._index.around(board.id, user_id, limit=limit)
             except IndexCold:
-                await self._ask_for_index(board)
+                await self._bell.mark_dirty([board.definition.id])  # the next rank update rebuilds it
             except IndexUnavailable:
                 pass
         return await self._around_in_sql(board, user_id, limit=limit)
@@ -140,13 +141,6 @@ class Standings:
             return await self._feed.position(definition.id)
         except FeedUnavailable:
             return NOWHERE
-
-    async def _ask_for_index(self, board: Board) -> None:
-        """A board that was found cold is dirty: the next rank update rebuilds it."""
-        try:
-            await self._feed.mark_dirty([board.definition.id])
-        except FeedUnavailable:
-            return
 
     # --- What about --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ after it (ranks, the dirty mark) has an answer for "Redis is away" and can't und
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +19,8 @@ from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import IdempotencyKeyReused, Overloaded, Refusal
 from leaderboard.domain.score import BoardId, Entry, improves
 from leaderboard.domain.season import season_label
-from leaderboard.feed import Feed, FeedUnavailable
 from leaderboard.index import Index, IndexUnavailable, Placed, Placing
+from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.checking import Asked, Checked, Checker
 from leaderboard.services.credentials import SCORES_WRITE, Credential
@@ -74,17 +74,14 @@ class Submits:
         *,
         store: Store,
         index: Index,
-        feed: Feed,
         catalogs: Catalogs,
         players: Players,
-        ring: Callable[[int], None],
+        bell: Bell,
         batch_limit: int,
         queue_limit: int,
         metadata_limit: int,
     ) -> None:
-        """`ring(delay_ms)` asks for a rank-update task in that time, without blocking."""
-        self._store, self._index, self._feed = store, index, feed
-        self._catalogs, self._ring = catalogs, ring
+        self._store, self._index, self._catalogs, self._bell = store, index, catalogs, bell
         self._checker = Checker(players=players, metadata_limit=metadata_limit)
         self._missed = Missed()
         self._commits: GroupCommit[Checked, Answer | Repeated | Refusal] = GroupCommit(
@@ -173,7 +170,7 @@ class Submits:
                 standings[id(result)] = Standing(place, placing.total)
         if unplaced:
             standings |= await self._place_by_sql(unplaced)
-        await self._mark_dirty({board.leaderboard_id for board in by_board})
+        await self._bell.mark_dirty(board.leaderboard_id for board in by_board)
         return standings
 
     async def _place_in_index(self, writes: dict[BoardId, list[Entry]]) -> dict[BoardId, Placing | None]:
@@ -216,16 +213,6 @@ class Submits:
             id(result): Standing(Placed(rank, previous.get(id(result))), totals[result.board])
             for result, rank in zip(results, ranks, strict=False)
         }
-
-    async def _mark_dirty(self, leaderboards: set[int]) -> None:
-        if not leaderboards:
-            return
-        try:
-            delay_ms = await self._feed.mark_dirty(list(leaderboards))
-        except FeedUnavailable:
-            return  # the sweep finds the boards when Redis is back
-        if delay_ms is not None:
-            self._ring(delay_ms)
 
     # --- A key that came before ---------------------------------------------------------------------------------------
 

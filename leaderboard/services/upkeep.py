@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -11,6 +11,7 @@ from leaderboard.domain.score import BoardId, Entry
 from leaderboard.feed import Feed
 from leaderboard.index import Index, Mark
 from leaderboard.index.drift import Difference, compare
+from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.live import Live
 from leaderboard.store import Store
@@ -32,9 +33,11 @@ class Swept(msgspec.Struct, frozen=True):
 
 
 class Upkeep:
-    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, live: Live, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, live: Live, bell: Bell, monotonic: Callable[[], float]
+    ) -> None:
         self._store, self._index, self._feed = store, index, feed
-        self._catalogs, self._live, self._monotonic = catalogs, live, monotonic
+        self._catalogs, self._live, self._bell, self._monotonic = catalogs, live, bell, monotonic
         self._marks: deque[tuple[float, int]] = deque()  # (when, the last session id at that time)
 
     async def sweep(self, *, now: datetime) -> Swept:
@@ -75,8 +78,7 @@ class Upkeep:
             for board, entry in entries:
                 by_board.setdefault(board, []).append(entry)
             await self._index.place(by_board)
-            if by_board:
-                await self._feed.mark_dirty(sorted({board.leaderboard_id for board in by_board}))
+            await self._mark_dirty(by_board)
             placed += len(entries)
             if last == seen:
                 break
@@ -99,9 +101,13 @@ class Upkeep:
         view = await self._catalogs.view()
         boards = [view.board(definition, now) for definition in view.definitions.values() if definition.is_active]
         ready = await self._index.ready(boards)
-        due = {board.leaderboard_id for board, is_ready in zip(boards, ready, strict=True) if not is_ready}
-        if due:
-            await self._feed.mark_dirty(sorted(due))
+        await self._mark_dirty(board for board, is_ready in zip(boards, ready, strict=True) if not is_ready)
+
+    async def _mark_dirty(self, boards: Iterable[BoardId]) -> None:
+        """Without a bell: the sweep publishes by itself."""
+        marked = sorted({board.leaderboard_id for board in boards})
+        if marked:
+            await self._feed.mark_dirty(marked)
 
     async def rebuild(self, board: BoardId, *, progress: Callable[[Pages], Pages] = lambda pages: pages) -> int | None:
         """Fill a board's index anew; the number of entries, None if another rebuild is under way.
@@ -109,7 +115,7 @@ class Upkeep:
         `progress` may wrap the pages to see them go by.
         """
         count = await self._index.rebuild(board, lambda: progress(self._store.entries(board)))
-        await self._feed.mark_dirty([board.leaderboard_id])
+        await self._bell.mark_dirty([board.leaderboard_id])
         return count
 
     async def indexed_boards(self, *, now: datetime, slug: str | None = None) -> list[BoardId]:

@@ -131,3 +131,21 @@ async def test_a_quiet_board_publishes_nothing(api: httpx.AsyncClient, cast: Cas
     before = await services.feed.position(await id_of(services, BOARD))
     await services.live.update_dirty(now=runtime.utc_now())
     assert await services.feed.position(await id_of(services, BOARD)) == before
+
+
+async def test_whoever_finds_a_board_cold_rings_the_bell(
+    api: httpx.AsyncClient, cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark whose bell nobody rings would keep the bell from everybody else."""
+    bells: list[str] = []
+    rung = asyncio.Event()
+
+    def send(task: str, arguments: tuple[int, ...]) -> None:
+        bells.append(task)
+        loop.call_soon_threadsafe(rung.set)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(runtime, "_send", send)
+    await api.get(f"/api/v1/leaderboard/{BOARD}/top/")
+    await asyncio.wait_for(rung.wait(), 5)
+    assert bells == ["leaderboard.tasks.rank_update"]

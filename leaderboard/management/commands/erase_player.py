@@ -26,6 +26,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{erased.sessions} sessions and {len(erased.boards)} entries of {player!r} are gone")
         services = runtime.services()
         try:
-            runtime.run(forget_player(erased, index=services.index, feed=services.feed))
+            runtime.run(forget_player(erased, index=services.index, feed=services.feed, live=services.live, now=runtime.utc_now()))
         except (FeedUnavailable, IndexUnavailable):
             self.stderr.write("Redis does not answer: run rebuild_index when it is back")

@@ -1,0 +1,26 @@
+"""Saying that a board changed: the mark, and the bell if it is this process's turn to ring it."""
+
+from collections.abc import Callable, Iterable
+
+from leaderboard.feed import Feed, FeedUnavailable
+
+
+class Bell:
+    def __init__(self, feed: Feed, ring: Callable[[int], None]) -> None:
+        """`ring(delay_ms)` asks for a rank-update task in that time, without blocking."""
+        self._feed, self._ring = feed, ring
+
+    async def mark_dirty(self, leaderboards: Iterable[int]) -> None:
+        """Mark, and ring if the feed says so: whoever is told to and does not keeps the bell from everybody for a second.
+
+        While Redis is away nothing is marked; the sweep finds the boards when it is back.
+        """
+        marked = sorted(set(leaderboards))
+        if not marked:
+            return
+        try:
+            delay_ms = await self._feed.mark_dirty(marked)
+        except FeedUnavailable:
+            return
+        if delay_ms is not None:
+            self._ring(delay_ms)
