@@ -73,7 +73,7 @@ def build(database_url: str, redis_url: str) -> Services:
         queue_limit=settings.QUEUE_LIMIT,
         metadata_limit=settings.METADATA_LIMIT,
     )
-    upkeep = Upkeep(store=store, index=index, feed=feed, catalogs=catalogs, live=live, bell=bell, monotonic=time.monotonic)
+    upkeep = Upkeep(store=store, index=index, catalogs=catalogs, live=live, bell=bell, monotonic=time.monotonic)
     return Services(**known, submits=submits, standings=Standings(**known, bell=bell), live=live, upkeep=upkeep)
 
 

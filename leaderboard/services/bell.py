@@ -1,6 +1,7 @@
 """Saying that a board changed: the mark, and the bell if it is this process's turn to ring it."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from leaderboard.feed import Feed, FeedUnavailable
 
@@ -13,14 +14,16 @@ class Bell:
     async def mark_dirty(self, leaderboards: Iterable[int]) -> None:
         """Mark, and ring if the feed says so: whoever is told to and does not keeps the bell from everybody for a second.
 
-        While Redis is away nothing is marked; the sweep finds the boards when it is back.
+        Raises FeedUnavailable.
         """
         marked = sorted(set(leaderboards))
         if not marked:
             return
-        try:
-            delay_ms = await self._feed.mark_dirty(marked)
-        except FeedUnavailable:
-            return
+        delay_ms = await self._feed.mark_dirty(marked)
         if delay_ms is not None:
             self._ring(delay_ms)
+
+    async def try_mark_dirty(self, leaderboards: Iterable[int]) -> None:
+        """The same for those who have better to do than wait for Redis: the sweep finds the boards when it is back."""
+        with suppress(FeedUnavailable):
+            await self.mark_dirty(leaderboards)

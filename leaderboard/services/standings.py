@@ -94,7 +94,7 @@ class Standings:
             try:
                 return await self._index.top(board.id, limit=limit, offset=offset)
             except IndexCold:
-                await self._bell.mark_dirty([board.definition.id])  # the next rank update rebuilds it
+                await self._bell.try_mark_dirty([board.definition.id])  # the next rank update rebuilds it
             except IndexUnavailable:
                 pass
         entries = await self._store.top(board.id, limit=limit, offset=offset)
@@ -114,7 +114,7 @@ class Standings:
                     return await self._index.rank(board.id, user_id)
                 return await self._index.around(board.id, user_id, limit=limit)
             except IndexCold:
-                await self._bell.mark_dirty([board.definition.id])  # the next rank update rebuilds it
+                await self._bell.try_mark_dirty([board.definition.id])  # the next rank update rebuilds it
             except IndexUnavailable:
                 pass
         return await self._around_in_sql(board, user_id, limit=limit)

@@ -170,7 +170,7 @@ class Submits:
                 standings[id(result)] = Standing(place, placing.total)
         if unplaced:
             standings |= await self._place_by_sql(unplaced)
-        await self._bell.mark_dirty(board.leaderboard_id for board in by_board)
+        await self._bell.try_mark_dirty(board.leaderboard_id for board in by_board)
         return standings
 
     async def _place_in_index(self, writes: dict[BoardId, list[Entry]]) -> dict[BoardId, Placing | None]:

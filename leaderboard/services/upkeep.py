@@ -2,13 +2,12 @@
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 import msgspec
 
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.feed import Feed
 from leaderboard.index import Index, Mark
 from leaderboard.index.drift import Difference, compare
 from leaderboard.services.bell import Bell
@@ -20,7 +19,7 @@ Pages = AsyncIterator[list[Entry]]
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK_S = 12.0  # longer than a commit and its index write can take together, so no session is passed by
+SETTLED_S = 2.0  # a write to the index comes within INDEX_TIMEOUT_MS of its commit, or not at all
 SWEEP_PAGE = 2_000  # sessions read at a time
 
 
@@ -33,12 +32,10 @@ class Swept(msgspec.Struct, frozen=True):
 
 
 class Upkeep:
-    def __init__(
-        self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, live: Live, bell: Bell, monotonic: Callable[[], float]
-    ) -> None:
-        self._store, self._index, self._feed = store, index, feed
+    def __init__(self, *, store: Store, index: Index, catalogs: Catalogs, live: Live, bell: Bell, monotonic: Callable[[], float]) -> None:
+        self._store, self._index = store, index
         self._catalogs, self._live, self._bell, self._monotonic = catalogs, live, bell, monotonic
-        self._marks: deque[tuple[float, int]] = deque()  # (when, the last session id at that time)
+        self._looks: deque[tuple[float, int]] = deque()  # (when, the last session id at that time)
 
     async def sweep(self, *, now: datetime) -> Swept:
         """Find what a crash left behind: index writes that never came, marks whose bell was lost, cold boards, new seasons.
@@ -56,7 +53,7 @@ class Upkeep:
         mark = await self._index.mark()
         if mark is not None and mark.run_id == run_id and await self._still_there(mark.session_id):
             return 0
-        self._marks.clear()
+        self._looks.clear()
         forgotten = await self._index.forget_all()
         await self._index.set_mark(Mark(run_id, await self._store.last_session_id()))
         log.warning("the index starts anew", extra={"run_id": run_id, "boards": forgotten})
@@ -67,47 +64,44 @@ class Upkeep:
         return session_id == 0 or await self._store.session(session_id) is not None
 
     async def _place_again(self) -> int:
-        """Write the entries of all recent sessions once more: the version makes it harmless where it had arrived."""
+        """Write the entries of the sessions since the mark once more: the version makes it harmless where it had arrived.
+
+        Each session once, when it is SETTLED_S old: by then its own process has written it, or never will.
+        """
         mark = await self._index.mark()
-        if mark is None:
+        until = await self._settled()
+        if mark is None or until <= mark.session_id:
             return 0
         seen, placed = mark.session_id, 0
-        while True:
+        while seen < until:
             last, entries = await self._store.entries_since(seen, limit=SWEEP_PAGE)
             by_board: dict[BoardId, list[Entry]] = {}
             for board, entry in entries:
                 by_board.setdefault(board, []).append(entry)
             await self._index.place(by_board)
-            await self._mark_dirty(by_board)
+            await self._bell.mark_dirty(board.leaderboard_id for board in by_board)
             placed += len(entries)
             if last == seen:
                 break
             seen = last
-        await self._move_mark(mark.run_id, seen)
+        await self._index.set_mark(Mark(mark.run_id, min(seen, until)))
         return placed
 
-    async def _move_mark(self, run_id: str, last: int) -> None:
-        """The mark follows at a distance of LOOK_BACK_S."""
+    async def _settled(self) -> int:
+        """The last session that was there SETTLED_S ago, as far as this process has looked; 0 if it has not."""
         moment = self._monotonic()
-        self._marks.append((moment, last))
-        old = None
-        while self._marks and self._marks[0][0] <= moment - LOOK_BACK_S:
-            old = self._marks.popleft()[1]
-        if old is not None:
-            await self._index.set_mark(Mark(run_id, old))
+        self._looks.append((moment, await self._store.last_session_id()))
+        while len(self._looks) > 1 and self._looks[1][0] <= moment - SETTLED_S:
+            self._looks.popleft()
+        looked_at, last = self._looks[0]
+        return last if looked_at <= moment - SETTLED_S else 0
 
     async def _notice_cold(self, now: datetime) -> None:
         """A board that is not in the index is dirty: the next rank update fills it. A new season begins like that."""
         view = await self._catalogs.view()
         boards = [view.board(definition, now) for definition in view.definitions.values() if definition.is_active]
         ready = await self._index.ready(boards)
-        await self._mark_dirty(board for board, is_ready in zip(boards, ready, strict=True) if not is_ready)
-
-    async def _mark_dirty(self, boards: Iterable[BoardId]) -> None:
-        """Without a bell: the sweep publishes by itself."""
-        marked = sorted({board.leaderboard_id for board in boards})
-        if marked:
-            await self._feed.mark_dirty(marked)
+        await self._bell.mark_dirty(board.leaderboard_id for board, is_ready in zip(boards, ready, strict=True) if not is_ready)
 
     async def rebuild(self, board: BoardId, *, progress: Callable[[Pages], Pages] = lambda pages: pages) -> int | None:
         """Fill a board's index anew; the number of entries, None if another rebuild is under way.
@@ -115,7 +109,7 @@ class Upkeep:
         `progress` may wrap the pages to see them go by.
         """
         count = await self._index.rebuild(board, lambda: progress(self._store.entries(board)))
-        await self._bell.mark_dirty([board.leaderboard_id])
+        await self._bell.try_mark_dirty([board.leaderboard_id])
         return count
 
     async def indexed_boards(self, *, now: datetime, slug: str | None = None) -> list[BoardId]:

@@ -133,6 +133,22 @@ async def test_a_quiet_board_publishes_nothing(api: httpx.AsyncClient, cast: Cas
     assert await services.feed.position(await id_of(services, BOARD)) == before
 
 
+async def test_a_sweep_keeps_the_bell_from_nobody(
+    api: httpx.AsyncClient, cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep marked boards without ringing; after it no change was published until the bell ran out, a second later."""
+    rung = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(runtime, "_send", lambda task, arguments: loop.call_soon_threadsafe(rung.set))
+    for score in range(1, 4):
+        await services.index.forget(await services.upkeep.indexed_boards(now=runtime.utc_now()))
+        await services.upkeep.sweep(now=runtime.utc_now())
+        rung.clear()
+        await post(api, cast, "ada", score)
+        await asyncio.wait_for(rung.wait(), 5)
+        await services.live.update_dirty(now=runtime.utc_now())
+
+
 async def test_whoever_finds_a_board_cold_rings_the_bell(
     api: httpx.AsyncClient, cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from leaderboard.index import IndexCold, IndexUnavailable
 from leaderboard.services import Services
 from leaderboard.services.checking import Asked
 from leaderboard.services.credentials import Credential
+from leaderboard.services.upkeep import SETTLED_S
 from tests.cast import Cast
 from tests.servers.redis import RedisServer, start_redis
 
@@ -100,13 +101,19 @@ async def test_what_a_refusing_redis_missed_comes_with_the_next_submit(cast: Cas
     assert await differences(cast) == []
 
 
-async def test_the_sweep_writes_what_a_dead_process_took_along(cast: Cast, own_redis: RedisServer) -> None:
+async def test_the_sweep_writes_what_a_dead_process_took_along(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     await submit(cast, "ada", 30)
     await warm(cast)
+    clock = [0.0]
+    monkeypatch.setattr(cast.services.upkeep, "_monotonic", lambda: clock[0])
     await commit_and_die(cast, "bo", 40)
-    assert len(await differences(cast)) == 1
     await cast.services.upkeep.sweep(now=runtime.utc_now())
+    assert len(await differences(cast)) == 1  # it may be under way still
+    clock[0] += SETTLED_S
+    assert (await cast.services.upkeep.sweep(now=runtime.utc_now())).placed > 0
     assert await differences(cast) == []
+    clock[0] += SETTLED_S
+    assert (await cast.services.upkeep.sweep(now=runtime.utc_now())).placed == 0  # each session once
     assert await ranks(cast) == [(1, "bo"), (2, "ada")]
 
 
