@@ -6,7 +6,7 @@ The currency is server CPU microseconds per operation: user and system time of e
 Celery) over the measured span, divided by the operations answered in it. It survives a busy machine; rates and latencies do not.
 
     scenarios  what is asked, by whom, of which board         report  medians, the table, the JSON
-    runs       one run: servers, load, CPU before and after   cpu     time and memory of process trees, from /proc
+    runs       load, CPU before and after, figures             cpu     time and memory of process trees, from /proc
     servers    PostgreSQL, Redis, the Procfile's processes    stock   fills a fresh database, in a process of its own
     load       HTTP clients, in a process of their own        http    just enough of HTTP/1.1
     watch      WebSocket watchers, likewise                   frames  just enough of WebSocket

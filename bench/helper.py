@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection as Pipe
 from types import TracebackType
@@ -53,6 +55,11 @@ class Helper(Generic[Told]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
 
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
     def begin(self) -> None:
         self._pipe.send("begin")
         self._hear(ANSWER_S)
@@ -64,12 +71,15 @@ class Helper(Generic[Told]):
         return report
 
     def _hear(self, timeout_s: float) -> Any:
+        """What it says next. One that does not say it in time, or only half of it, is killed, which ends the pipe."""
+        watchdog = threading.Timer(timeout_s, self._process.kill)
+        watchdog.start()
         try:
-            if not self._pipe.poll(timeout_s):
-                raise HelperError(f"a helper did not answer within {timeout_s:.0f} s")
             told = self._pipe.recv()
         except (EOFError, OSError):
-            raise HelperError("a helper died; see above") from None
+            raise HelperError(f"a helper died (see above), or did not answer within {timeout_s:.0f} s") from None
+        finally:
+            watchdog.cancel()
         if isinstance(told, Exception):
             raise HelperError(f"a helper failed: {told}") from told
         return told
@@ -97,6 +107,7 @@ async def _serve(pipe: Pipe, work: Work[Any]) -> None:
     await work.start()
     over = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().add_reader(pipe.fileno(), _obey, pipe, work, over)
+    os.set_blocking(pipe.fileno(), True)  # a report may be longer than the pipe holds, and a pipe can't send the rest later
     pipe.send(None)
     await over
 
@@ -108,8 +119,9 @@ def _obey(pipe: Pipe, work: Work[Any], over: "asyncio.Future[None]") -> None:
         if not over.done():
             over.set_result(None)
         return
-    if order == "begin":
-        work.begin()
-        pipe.send(None)
-    else:
-        pipe.send(work.report())
+    try:
+        if order == "begin":
+            work.begin()
+        pipe.send(work.report() if order == "end" else None)
+    except Exception as error:
+        pipe.send(error)

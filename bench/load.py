@@ -8,18 +8,22 @@ import math
 import random
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bench.http import Answer, Connection, request
 
+SUBMITTERS = 10_000  # of a larger board these many players submit: what a large board costs, not what many players do
 POOL = 20_000  # requests made beforehand, about 300 bytes each
 BEAT_S = 0.001  # how often a paced load looks what is due
 PATIENCE_S = 10.0
 MOST_SCORE = 1_000
 SCORES_PATH = "/api/v1/scores/"
 BATCH_PATH = "/api/v1/scores/batch/"
+BASELINE_PATH = "/scores/"
 
 
 def player(number: int) -> str:
@@ -41,7 +45,10 @@ class Requests(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Submits:
-    """Scores by players drawn at random, or (`in_turn`) by each in turn, so that two in flight are never of one player."""
+    """Scores by players drawn at random, or (`in_turn`) by each in turn, so that two in flight are never of one player.
+
+    Of many players the first SUBMITTERS of their turns submit.
+    """
 
     api_key: str
     players: int
@@ -53,11 +60,12 @@ class Submits:
 
     def __call__(self) -> Iterator[bytes]:
         chance = random.Random(self.players)
-        numbers = itertools.cycle(turns(self.players)) if self.in_turn else iter(lambda: chance.randrange(self.players), None)
+        cast = turns(self.players)[:SUBMITTERS]
+        numbers = itertools.cycle(cast) if self.in_turn else iter(lambda: chance.choice(cast), None)
         items = ({"player": player(number), "score": self.score or chance.randint(1, MOST_SCORE)} for number in numbers)
         if self.keyed:
             return self._keyed(items)
-        pool = max(POOL // self.batch, self.players if self.in_turn else 0)
+        pool = len(cast) if self.in_turn else POOL // self.batch
         return itertools.cycle([self._request(items) for _ in range(pool)])
 
     def _request(self, items: Iterator[dict[str, object]]) -> bytes:
@@ -90,7 +98,7 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`per_second` None asks again as soon as an answer is there; `trace` keeps when each request was due."""
+    """`per_second` None asks again as soon as an answer is there; `trace` keeps what each request was answered."""
 
     port: int
     requests: Requests
@@ -100,12 +108,16 @@ class Plan:
     trace: bool = False
 
 
+class Answered(NamedTuple):
+    """When a request was due (time.monotonic), and the body that answered it."""
+
+    due: float
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Requests answered as expected in the measured span, and those that were not; times in ms.
-
-    `due` holds, for a traced plan, the clock time (time.monotonic) at which each request since the start was due.
-    """
+    """Requests answered as expected in the measured span, and failures since the start; `answers` are a traced plan's."""
 
     answered: int
     failed: int
@@ -113,7 +125,7 @@ class Report:
     seconds: float
     p50_ms: float
     p99_ms: float
-    due: Sequence[float] = ()
+    answers: Sequence[Answered] = ()
 
 
 @dataclass(slots=True)
@@ -124,28 +136,39 @@ class Drive:
     latencies: "array.array[float]" = field(default_factory=lambda: array.array("d"))
     failed: int = 0
     first_failure: str = ""
-    due: "array.array[float]" = field(default_factory=lambda: array.array("d"))
+    answers: list[Answered] = field(default_factory=list)
     began: float = 0.0
+    connections: list[Connection] = field(default_factory=list)
     _requests: Iterator[bytes] = field(init=False)
-    _idle: list[Connection] = field(default_factory=list)
+    _idle: deque[Connection] = field(default_factory=deque)  # the longest idle first: servers close those that say nothing for seconds
     _pacing: "asyncio.Task[None] | None" = None
-    _backlog: list[float] = field(default_factory=list)
+    _backlog: deque[float] = field(default_factory=deque)  # when requests were due that found no idle connection
 
     async def start(self) -> None:
         self._requests = self.plan.requests()
         loop = asyncio.get_running_loop()
         for _ in range(self.plan.connections):
             _, connection = await loop.create_connection(lambda: Connection(self._answered, self._lost), "127.0.0.1", self.plan.port)
-            self._idle.append(connection)
+            self.connections.append(connection)
         if self.plan.per_second is not None:
+            self._idle.extend(self.connections)
             self._pacing = asyncio.create_task(self._pace(self.plan.per_second))
             return
-        for connection in self._idle:
+        for connection in self.connections:
             connection.send(next(self._requests), at=time.monotonic())
+
+    async def stop(self) -> None:
+        """For a process that goes on afterwards."""
+        if self._pacing is not None:
+            self._pacing.cancel()
+        for connection in self.connections:
+            connection.close()
+        await asyncio.sleep(0)  # that is when transports close
 
     def begin(self) -> None:
         """Forget what was until now, but not failures: none is ever expected."""
         self.latencies = array.array("d")
+        self.answers = []
         self.began = time.monotonic()
 
     def report(self) -> Report:
@@ -158,7 +181,7 @@ class Drive:
             seconds=seconds,
             p50_ms=1000 * percentile(latencies, 0.50),
             p99_ms=1000 * percentile(latencies, 0.99),
-            due=tuple(self.due),
+            answers=self.answers,
         )
 
     async def _pace(self, per_second: float) -> None:
@@ -167,27 +190,29 @@ class Drive:
         while True:
             while due <= time.monotonic():
                 self._backlog.append(due)
-                if self.plan.trace:
-                    self.due.append(due)
                 due += step
             while self._backlog and self._idle:
-                self._idle.pop().send(next(self._requests), at=self._backlog.pop(0))
+                self._idle.popleft().send(next(self._requests), at=self._backlog.popleft())
             await asyncio.sleep(BEAT_S)
 
     def _answered(self, connection: Connection, answer: Answer) -> None:
         now = time.monotonic()
         if answer.status == self.plan.expected:
             self.latencies.append(now - connection.sent_at)
+            if self.plan.trace:
+                self.answers.append(Answered(connection.sent_at, answer.body))
         else:
             self._fail(f"{answer.status}: {answer.body[:300].decode(errors='replace')}")
         if self._pacing is None:
             connection.send(next(self._requests), at=now)
         elif self._backlog:
-            connection.send(next(self._requests), at=self._backlog.pop(0))
+            connection.send(next(self._requests), at=self._backlog.popleft())
         else:
             self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:
+        with suppress(ValueError):
+            self._idle.remove(connection)
         self._fail("a connection was closed")
 
     def _fail(self, what: str) -> None:

@@ -54,6 +54,10 @@ class Watcher(asyncio.Protocol):
         self._head: bytes | None = b""  # of the handshake's answer; None once that is read
         self._transport: asyncio.WriteTransport | None = None
 
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
         self._transport.write(upgrade(self._path))
@@ -96,6 +100,7 @@ class Watch:
         self._watching = watching
         self._deltas = self._bytes = self._again = self._lost = 0
         self._kept: list[Seen] = []
+        self._watchers: list[Watcher] = []
         self._began = 0.0
 
     async def start(self) -> None:
@@ -110,12 +115,19 @@ class Watch:
     def report(self) -> Watched:
         return Watched(self._deltas, self._bytes, self._again, self._lost, time.monotonic() - self._began, self._kept)
 
+    async def stop(self) -> None:
+        """For a process that goes on afterwards."""
+        for watcher in self._watchers:
+            watcher.close()
+        await asyncio.sleep(0)  # that is when transports close
+
     async def _open(self, number: int) -> None:
         path = f"/ws/leaderboard/{self._watching.board}/?top={self._watching.top}"
         told = self._keep if self._watching.keep and number == 0 else self._count
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(PATIENCE_S):
             _, watcher = await loop.create_connection(lambda: Watcher(path, told, self._lose), "127.0.0.1", self._watching.port)
+            self._watchers.append(watcher)
             await watcher.ready
 
     def _count(self, text: bytes) -> None:

@@ -411,12 +411,12 @@ def test_every_ratio_is_of_cases_that_exist():
 
 def test_the_document_says_what_was_measured_where_and_of_which_commit(tmp_path: Path):
     told = document(
-        [Row(WATCHED, [run_of(100)])], options={"runs": 1}, servers={"redis": "8"}, load=0.5, now=datetime(2026, 1, 2, tzinfo=UTC)
+        [Row(WATCHED, [run_of(100)])], options={"runs": 1}, servers={"redis-server": "8"}, load=0.5, now=datetime(2026, 1, 2, tzinfo=UTC)
     )
     read = json.loads(write(told, tmp_path / "new" / "x.json").read_text())
     assert read["time"] == "2026-01-02T00:00:00+00:00"
     assert read["machine"]["cpus"] == os.cpu_count()
-    assert {"python", "redis", "django", "uvicorn"} <= read["versions"].keys()
+    assert {"python", "redis-server", "redis", "django", "uvicorn"} <= read["versions"].keys()
     assert read["scenarios"][0]["counted"] == ["web"]
     assert read["scenarios"][0]["runs"] == [read["scenarios"][0]["median"]]
 

@@ -1,0 +1,225 @@
+"""The servers that are measured: PostgreSQL (durable) and Redis of the bench's own, and the Procfile's processes on them.
+
+Everything listens on this machine only, on free ports, keeps its files in a temporary directory, and ends with the bench.
+"""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from bench.load import BASELINE_PATH, BATCH_PATH, SCORES_PATH, SUBMITTERS, player, turns
+from bench.stock import Board
+from tests.servers.postgres import start_postgres
+from tests.servers.redis import start_redis
+from tests.servers.stack import OWN, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_S = 60.0
+STOP_S = 10.0
+FILL_S = 180.0
+POLL_S = 0.05
+CALL_S = 15.0
+BATCH = 1000  # the most that a POST takes
+BASELINE_QUEUE = "baseline"  # as bench.baseline.tasks names it
+
+
+class ServerError(RuntimeError):
+    """A server did not do what was waited for; the message ends with the tail of its log."""
+
+
+class Servers:
+    """PostgreSQL and Redis, for as long as the context is entered."""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.directory = Path(tempfile.mkdtemp(prefix="gl-bench-"))
+            stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            self.postgres = start_postgres(durable=True)
+            stack.callback(self.postgres.remove)
+            self.redis = start_redis()
+            stack.callback(self.redis.stop)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def versions(self) -> dict[str, str]:
+        told = self.redis.command("INFO", "server").splitlines()
+        redis = next((line.partition(":")[2] for line in told if line.startswith(("valkey_version:", "redis_version:"))), "?")
+        return {"postgresql": str(self.postgres.execute("SHOW server_version")[0][0]), "redis-server": redis}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a service is made of. `web` is how many processes share the port; `watched` adds one, on another port, for sockets alone,
+    so that what delivery costs is not mixed with what submits cost."""
+
+    boards: tuple[Board, ...]
+    web: int = 1
+    watched: bool = False
+    baseline: bool = False
+
+
+class Service:
+    """The Procfile's processes on a fresh, filled database, for as long as the context is entered."""
+
+    def __init__(self, servers: Servers, wanted: Wanted, *, database: str) -> None:
+        self._servers, self._wanted = servers, wanted
+        self.keys: dict[str, str] = {}
+        self.port, self.watch_port = free_port(), free_port()
+        self._path = BASELINE_PATH if wanted.baseline else SCORES_PATH
+        self.groups: dict[str, list[int]] = {"postgres": [servers.postgres.pid], "redis": [servers.redis.pid]}
+        self._log = servers.directory / f"{database}.log"
+        self._env = {
+            **{name: value for name, value in os.environ.items() if name not in OWN and not name.startswith("NEW_RELIC_")},
+            "DATABASE_URL": servers.postgres.create_database(database),
+            "REDIS_URL": servers.redis.url,
+            "STATE_DIR": str(servers.directory / database),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        Path(self._env["STATE_DIR"]).mkdir()
+        self._servers.redis.command("FLUSHALL")
+        self.keys = self._fill(self._wanted.boards)
+        try:
+            self._start_baseline() if self._wanted.baseline else self._start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    def introduce(self, board: Board) -> None:
+        """Let the web process meet the players that will submit, as one that has run for a minute has."""
+        numbers = turns(board.players)[:SUBMITTERS]
+        for first in range(0, len(numbers), BATCH):
+            scores = [{"player": player(number), "score": 1} for number in numbers[first : first + BATCH]]
+            self._post(BATCH_PATH, {"scores": scores}, key=self.keys[board.game], expected=200)
+
+    def tail(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-40:])
+
+    def _start(self) -> None:
+        commands = procfile()
+        workers = f" --workers {self._wanted.web}" if self._wanted.web > 1 else ""
+        self.groups["web"] = [self._run(_local(commands["web"]) + workers, PORT=str(self.port))]
+        if self._wanted.watched:
+            self.groups["watch"] = [self._run(_local(commands["web"]), PORT=str(self.watch_port))]
+        self.groups["tasks"] = [self._run(commands["worker"]), self._run(commands["beat"])]
+        self._wait(lambda: self._get("/readyz")[0] == 200, what="200 from /readyz")
+        if self._wanted.watched:
+            self._wait(lambda: self._get("/readyz", port=self.watch_port)[0] == 200, what="200 from /readyz of the sockets' process")
+        board = f"/api/v1/leaderboard/{self._wanted.boards[0].slug}/"
+        before = self._position(board)
+        self._post_one()
+        self._wait(lambda: self._position(board) != before, what="a frame by the worker")
+
+    def _start_baseline(self) -> None:
+        """The plain way: the same servers and the same web server, with bench.baseline in the project's place."""
+        web = _local(procfile()["web"]).replace("asgi:application", "bench.baseline.asgi:application")
+        self.groups["web"] = [self._run(web, PORT=str(self.port))]
+        worker = f"exec python -m celery -A bench.baseline.tasks worker --concurrency 2 -Q {BASELINE_QUEUE} -l warning"
+        self.groups["tasks"] = [self._run(worker)]
+        self._wait(lambda: self._get(self._path)[0] in (401, 403, 405), what="an answer")
+        self._post_one()
+        self._wait(lambda: self._servers.redis.command("LLEN", BASELINE_QUEUE) == "0", what="an empty queue")
+
+    def _run(self, command: str, **env: str) -> int:
+        """The process id of the program itself: each line of the Procfile ends in `exec`."""
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                ["sh", "-c", command], cwd=ROOT, env={**self._env, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._processes.append(process)
+        return process.pid
+
+    def _fill(self, boards: Sequence[Board]) -> dict[str, str]:
+        command = [sys.executable, "-m", "bench.stock", json.dumps(boards)]
+        done = subprocess.run(command, cwd=ROOT, env=self._env, capture_output=True, text=True, timeout=FILL_S, check=False)
+        if done.returncode:
+            raise ServerError(f"the database could not be filled: {done.stderr[-2_000:]}")
+        keys: dict[str, str] = json.loads(done.stdout)
+        return keys
+
+    def _post_one(self) -> None:
+        self._post(self._path, {"player": player(0), "score": 1}, key=self.keys[self._wanted.boards[0].game], expected=201)
+
+    def _post(self, path: str, body: dict[str, Any], *, key: str, expected: int) -> None:
+        headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
+        status, told = self._call("POST", path, body=json.dumps(body).encode(), headers=headers)
+        if status != expected:
+            raise ServerError(f"a submit was answered {status}: {told!r}\n{self.tail()}")
+
+    def _position(self, path: str) -> tuple[Any, Any]:
+        status, body = self._get(path)
+        told = json.loads(body) if status == 200 else {}
+        return told.get("epoch"), told.get("offset")
+
+    def _get(self, path: str, *, port: int | None = None) -> tuple[int, bytes]:
+        return self._call("GET", path, port=port)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        port: int | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, bytes]:
+        """Status and body; status 0 where nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=CALL_S)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+        finally:
+            connection.close()
+
+    def _wait(self, done: Callable[[], bool], *, what: str) -> None:
+        deadline = time.monotonic() + READY_S
+        while not done():
+            if any(process.poll() is not None for process in self._processes):
+                raise ServerError(f"a process ended before: {what}\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise ServerError(f"not within {READY_S:.0f} s: {what}\n{self.tail()}")
+            time.sleep(POLL_S)
+
+    def _stop(self) -> None:
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+        for process in self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_S)
+            process.kill()
+            process.wait()
+
+
+def procfile() -> dict[str, str]:
+    """Name to command."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    return {name: command.strip() for name, _, command in (line.partition(":") for line in lines if line)}
+
+
+def _local(command: str) -> str:
+    """For this machine only: of an option that comes twice the last one counts."""
+    return f"{command} --host 127.0.0.1"
