@@ -19,7 +19,7 @@ from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
 
-DEMO, *CALLS = blocks(README, "bash", "json")
+DEMO, TEST, *CALLS = blocks(README, "bash", "json")
 EXAMPLES = pairs(CALLS)
 PATIENCE_S = 20
 STATUS = "curl -w '\n%{http_code}' "
@@ -139,8 +139,8 @@ async def _read(stream: asyncio.StreamReader, printed: "asyncio.Queue[list[str]]
 # --- Trying it ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_command_is_the_demo() -> None:
-    assert DEMO.text == "make demo\n"
+def test_the_two_commands_are_the_demo_and_the_tests() -> None:
+    assert (DEMO.text, TEST.text) == ("make demo\n", "make test\n")
 
 
 def test_the_key_is_printed_as_the_readme_says(fresh_stack: Stack) -> None:
