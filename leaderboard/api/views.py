@@ -1,7 +1,7 @@
 """The REST routes of version 1. Each parses, calls one service and renders what it says."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from adrf.views import APIView
@@ -25,23 +25,22 @@ _encode = msgspec.json.Encoder().encode
 class ApiView(APIView):  # type: ignore[misc]  # adrf has no types
     """A DRF view without DRF's per-request machinery: no thread hop, no negotiation, the request as Django made it."""
 
-    parameters: ClassVar[frozenset[str]] = frozenset()
-
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         method = "get" if request.method == "HEAD" else (request.method or "").lower()
         handler: Callable[..., Awaitable[HttpResponse]] | None = getattr(self, method, None) if method in self.http_method_names else None
-        allowed = ", ".join(name.upper() for name in ("get", "head", "post") if hasattr(self, "get" if name == "head" else name))
         if method == "options":
-            return HttpResponse(status=204, headers={"Allow": f"{allowed}, OPTIONS"})
+            return HttpResponse(status=204, headers={"Allow": f"{self._allowed()}, OPTIONS"})
+        if handler is None:
+            answer = problems.response(MethodNotAllowed(f"This route takes {self._allowed()}."), request)
+            answer.headers["Allow"] = f"{self._allowed()}, OPTIONS"
+            return answer
         try:
-            if handler is None:
-                raise MethodNotAllowed(f"This route takes {allowed}.")
             return await handler(request, *args, **kwargs)
         except Refusal as refusal:
-            answer = problems.response(refusal, request)
-            if isinstance(refusal, MethodNotAllowed):
-                answer.headers["Allow"] = f"{allowed}, OPTIONS"
-            return answer
+            return problems.response(refusal, request)
+
+    def _allowed(self) -> str:
+        return ", ".join(name.upper() for name in ("get", "head", "post") if hasattr(self, "get" if name == "head" else name))
 
 
 class Scores(ApiView):

@@ -32,7 +32,6 @@ class Services:
     async def aclose(self) -> None:
         """Finish what is under way, then close the connections."""
         await self.submits.aclose()
-        await self.live.aclose()
         await self.feed.aclose()
         await self.index.aclose()
         await self.store.aclose()

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -51,6 +51,16 @@ class Checked:
     view: View
 
 
+class Draft(NamedTuple):
+    """A submit that nothing speaks against, before its player is known. No names where the credential is the player's own."""
+
+    username: str
+    name: str
+    game_id: int
+    feeds: tuple[Feeding, ...]
+    metadata: str  # JSON text
+
+
 class Checker:
     """Turns what was asked into submissions, resolving players and boards."""
 
@@ -62,40 +72,39 @@ class Checker:
     ) -> tuple[dict[int, Checked], dict[int, Refusal]]:
         """What may go on and what may not, by position. No player is created for a refused submit."""
         refusals: dict[int, Refusal] = {}
-        drafts: dict[int, tuple[tuple[Feeding, ...], int, str]] = {}
+        drafts: dict[int, Draft] = {}
         names: dict[str, str] = {}
         for position in positions:
             try:
-                drafts[position] = self._draft(asked[position], credential=credential, view=view, now=now)
-                if credential.player is None:
-                    username = clean_name(asked[position].player or "", what="player")
-                    names.setdefault(username, clean_name(asked[position].name or username, what="name"))
+                draft = drafts[position] = self._draft(asked[position], credential=credential, view=view, now=now)
             except Refusal as refusal:
-                drafts.pop(position, None)
                 refusals[position] = refusal
+            else:
+                if credential.player is None:
+                    names.setdefault(draft.username, draft.name)
         players = await self._players.ensure(list(names.items())) if names else {}
         checked: dict[int, Checked] = {}
-        for position, (feeds, game_id, metadata) in drafts.items():
+        for position, draft in drafts.items():
             item = asked[position]
-            player = credential.player or players[clean_name(item.player or "", what="player")]
+            player = credential.player or players[draft.username]
             submission = Submission(
-                game_id=game_id,
+                game_id=draft.game_id,
                 user_id=player.id,
                 score=item.score,
                 subscore=item.subscore,
                 game_mode=item.game_mode,
-                metadata=metadata,
+                metadata=draft.metadata,
                 timestamp=now,
-                feeds=feeds,
+                feeds=draft.feeds,
                 submitter=credential.submitter,
                 idempotency_key=item.idempotency_key,
-                fingerprint=_fingerprint(item, player, metadata) if item.idempotency_key is not None else None,
+                fingerprint=_fingerprint(item, player, draft.metadata) if item.idempotency_key is not None else None,
             )
             checked[position] = Checked(submission, player, view)
         return checked, refusals
 
-    def _draft(self, asked: Asked, *, credential: Credential, view: View, now: datetime) -> tuple[tuple[Feeding, ...], int, str]:
-        """The boards it feeds, its game and its metadata as JSON; everything that can be refused before SQL is."""
+    def _draft(self, asked: Asked, *, credential: Credential, view: View, now: datetime) -> Draft:
+        """Everything that can be refused before SQL is."""
         if credential.player is None and asked.player is None:
             raise PlayerRequired('Say for which player: {"player": "..."}.')
         if credential.player is not None and (asked.player is not None or asked.name is not None):
@@ -108,7 +117,12 @@ class Checker:
         check_range(asked.score, asked.subscore)
         for definition in fed:
             check_score(definition, asked.score, asked.subscore)
-        return tuple(Feeding(view.board(definition, now), definition.rules) for definition in fed), game_id, metadata
+        username = name = ""
+        if credential.player is None:
+            username = clean_name(asked.player or "", what="player")
+            name = clean_name(asked.name or username, what="name")
+        feeds = tuple(Feeding(view.board(definition, now), definition.rules) for definition in fed)
+        return Draft(username, name, game_id, feeds, metadata)
 
 
 def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, list[Definition]]:

@@ -57,9 +57,6 @@ class Live:
         self._catalogs, self._players = catalogs, players
         self._announce, self._ask_rebuild, self._clock = announce, ask_rebuild, clock
 
-    async def aclose(self) -> None:
-        """Nothing is kept open."""
-
     # --- The publisher's side ------------------------------------------------------------------------------------------
 
     async def update_dirty(self, *, now: datetime) -> int:
