@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from leaderboard.domain.score import BoardId, Rules
 
@@ -30,16 +30,14 @@ class Definition:
         return self.is_active and self.game_mode in ("", game_mode)
 
 
-@dataclass(frozen=True, slots=True)
-class Feeding:
+class Feeding(NamedTuple):
     """One board that a submission feeds, with the rules by which it does."""
 
     board: BoardId
     rules: Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """One submitted play, checked and resolved: ready for the store.
 
     `submitter` names the credential ("key:12", "user:5"); with `idempotency_key` it is unique.

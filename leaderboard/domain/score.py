@@ -55,9 +55,8 @@ class Rules:
         return -1 if self.subscore_order is Direction.DESC else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a player holds on a board, in keys (smaller is better).
+class Entry(NamedTuple):
+    """What a player holds on a board, in keys (smaller is better). A tuple: a submit makes two for each board it feeds.
 
     `session_id` is the session that set the value, `achieved_ms` its time (milliseconds since 1970
     UTC), `version` how many submissions the entry has taken: a higher version is newer.

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -87,7 +87,7 @@ class Ground:
             idempotency_key=key,
             fingerprint=b"asked" if key else None,
         )
-        return replace(submission, **changes)
+        return submission._replace(**changes)
 
     async def commit(self, *batch: Submission) -> list[Outcome]:
         return await self.store.commit(batch, catalog_version=self.version)

@@ -1,6 +1,5 @@
 """The rules of scores, held against a plain reading of the words: what a list of sessions amounts to."""
 
-from dataclasses import replace
 from functools import reduce
 from itertools import pairwise, permutations
 
@@ -85,7 +84,7 @@ def test_a_pair_that_is_kept_always_comes_from_one_session(rules, played):
     entries = openings(rules, played)
     held = fold(rules, entries)
     if rules.operator in (Operator.BEST, Operator.LATEST):
-        assert replace(held, version=1) in entries
+        assert held._replace(version=1) in entries
 
 
 @given(rules_of_all_kinds, plays, st.data())
@@ -95,7 +94,7 @@ def test_any_split_of_the_sessions_amounts_to_the_same(rules, played, data):
     whole, parts = fold(rules, entries), [fold(rules, part) for part in (entries[:cut], entries[cut:]) if part]
     together = fold(rules, parts)
     if rules.operator is Operator.SUM:  # gains that cancel out within a part leave no trace of who achieved them
-        together = replace(together, session_id=whole.session_id, achieved_ms=whole.achieved_ms)
+        together = together._replace(session_id=whole.session_id, achieved_ms=whole.achieved_ms)
     assert together == whole
 
 
@@ -114,12 +113,12 @@ def test_sums_come_out_the_same_in_any_order(rules, played):
 @given(rules_with(Operator.BEST) | rules_with(Operator.LATEST), scores, scores)
 def test_the_same_session_twice_changes_no_value(rules, score, subscore):
     (entry,) = openings(rules, [(score, subscore)])
-    assert replace(merge(rules.operator, entry, entry), version=1) == entry
+    assert merge(rules.operator, entry, entry)._replace(version=1) == entry
 
 
 @given(rules_of_all_kinds, plays, plays)
 def test_the_order_puts_the_better_first_and_then_the_earlier(rules, adas, bos):
-    entries = [*openings(rules, adas), *(replace(entry, session_id=entry.session_id + 5) for entry in openings(rules, bos, BO))]
+    entries = [*openings(rules, adas), *(entry._replace(session_id=entry.session_id + 5) for entry in openings(rules, bos, BO))]
     ranked = sorted(entries, key=lambda entry: entry.order)
     for better, worse in pairwise(ranked):
         assert better.order < worse.order, "no two entries are equal"
