@@ -1,5 +1,6 @@
 """The ASGI application: API requests by the slim handler, WebSockets by the hub, pages and the admin by Django."""
 
+import gc
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -24,18 +25,30 @@ async def application(scope: dict[str, Any], receive: Callable[..., Awaitable[An
     elif scope["type"] == "websocket":
         await websocket_application(scope, receive, send)
     elif scope["type"] == "lifespan":
-        await _lifespan(receive, send)
+        await _lifespan(scope, receive, send)
     else:
         raise ValueError(f"no such protocol here: {scope['type']}")
 
 
-async def _lifespan(receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
+async def _lifespan(scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            scope.get("state", {})["api"] = api  # for gaming_leaderboard.server
+            _hold_still()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await close_realtime()
             await runtime.services().aclose()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+def _hold_still() -> None:
+    """Keep the garbage collector from walking what lives as long as the process: it took a fifth of the CPU and most of the p99.
+
+    Requests leave no cycles behind, so a rare collection finds as much; 50,000 new objects are some thousand requests.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

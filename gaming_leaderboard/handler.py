@@ -1,114 +1,185 @@
-"""The slim way for API requests: ASGI in, view, ASGI out, on the event loop all the way.
+"""API requests on the event loop all the way, by one of two lanes.
 
-Django's own handler hops through threads several times a request (signals, middleware, closing), which costs more than the
-request. Here the request, the URL resolver, the views and the responses are Django's; what is left out is said in
-docs/decisions/0002-slim-handler.md. Pages and the admin go through the stock handler.
+Under the Procfile's server a request comes straight from the protocol (`gaming_leaderboard.server`); under any other ASGI server
+through `ApiHandler.__call__`. Both make an `ApiRequest` and call `begin`, so that there is one implementation of everything
+else. The routes of `leaderboard.api.routes` are answered by their operations; all other paths by Django's resolver and views, still without
+Django's own handler, which hops through threads several times a request. What is left out of it is said in docs/decisions/0002.
 """
 
 import asyncio
-import io
 import logging
-import re
-import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.core.handlers.asgi import ASGIRequest
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, get_resolver
+from prometheus_client import Counter
 
 from leaderboard import metrics
-from leaderboard.api import problems
+from leaderboard.api import problems, routes
+from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, in_a_task
 from leaderboard.domain.errors import BodyTooLarge, InternalError, InvalidParameter, NotFound, Refusal, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
-Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PREFIXES = ("/api/", "/livez", "/readyz", "/metrics")
-BATCH_PATH = re.compile(r"^/api/(v\d+/)?scores/batch/$")
 DEADLINE_S = 15.0  # more than every timeout below it; past it the client is told, whatever hangs
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HOSTS_HELD = 256  # spellings of this service's names that were looked at; others are looked at each time
+WITHOUT_BODY = (204, 304)
 
 
 class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
 
-class ApiRequest(ASGIRequest):
-    """Django's request, with a name for logs and answers."""
-
-    def __init__(self, scope: Scope, body: io.BytesIO) -> None:
-        super().__init__(scope, body)
-        given = self.META.get("HTTP_X_REQUEST_ID", "")
-        self.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-
-
 class ApiHandler:
-    """An ASGI application for the paths of PREFIXES."""
+    """Answers the paths of PREFIXES; also an ASGI application for them."""
 
     def __init__(self) -> None:
         self._cors = CorsMiddleware(_no_next)
+        self._hosts: set[bytes] = set()
+        self._open: dict[ApiRequest, Told] = {}  # in the order they came
+        self._watch: asyncio.TimerHandle | None = None
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+
+    def begin(self, request: ApiRequest, told: Callable[[Answer], None], *, refused: Refusal | None = None) -> None:
+        """Answer a request: `told` is called once, now or later. `refused` is what the lane found wrong with it."""
+        finish = partial(self._finish, request, told)
+        self._open[request] = finish
+        self._see_to_deadlines(request)
+        try:
+            if refused is not None:
+                raise refused
+            if request.headers.get(b"host") not in self._hosts:
+                self._check_host(request)
+            found = routes.find(request.method, request.path)
+            if found is None:
+                in_a_task(self._by_django(request, finish), finish)
+            else:
+                request.route = found.route
+                found.operation(request, finish, *found.arguments)
+        except Exception as error:
+            finish(error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            body = await _read_body(scope, receive)
+            body = await read_body(receive, limit=body_limit(scope["path"]))
         except ClientGone:
             return
-        request = ApiRequest(scope, io.BytesIO(body if isinstance(body, bytes) else b""))
-        response = await self._answer(request, body if isinstance(body, Refusal) else None)
-        response.headers["X-Request-ID"] = request.request_id
-        if "HTTP_ORIGIN" in request.META:
-            self._cors.add_response_headers(request, response)
-        route = request.resolver_match.route if request.resolver_match else "none"
-        metrics.REQUESTS.labels(route, request.method, response.status_code).inc()
-        await _send(request, response, send)
+        request = ApiRequest(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope.get("query_string", b""),
+            headers=scope["headers"],
+            body=body if isinstance(body, bytes) else b"",
+            scope=lambda: scope,
+        )
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.begin(request, partial(_settle, future), refused=body if isinstance(body, Refusal) else None)
+        await _send(request, await future, send)
 
-    async def _answer(self, request: ApiRequest, refused: Refusal | None) -> HttpResponse:
-        try:
-            preflight = self._cors.check_preflight(request) if request.method == "OPTIONS" else None
-            if isinstance(preflight, HttpResponse):
-                return preflight
-            if refused is not None:
-                raise refused
-            request.get_host()
-            async with asyncio.timeout(DEADLINE_S):
-                return await self._view(request)
-        except Refusal as refusal:
-            return problems.response(refusal, request)
-        except DisallowedHost:
-            return problems.response(InvalidParameter("The Host header names no host of this service."), request)
-        except TimeoutError:
-            return problems.response(StoreUnavailable("The deadline passed; the outcome is unknown."), request)
-        except Exception:
-            log.exception("unhandled", extra={"path": request.path, "request_id": request.request_id})
-            got_request_exception.send(sender=type(self), request=request)
-            return problems.response(InternalError("See the log for this request_id."), request)
+    # --- The end of a request ----------------------------------------------------------------------------------------
 
-    async def _view(self, request: ApiRequest) -> HttpResponse:
+    def _finish(self, request: ApiRequest, told: Callable[[Answer], None], outcome: Answer | BaseException) -> None:
+        """Once a request: what comes after its deadline goes nowhere."""
+        if self._open.pop(request, None) is None:
+            return
+        answer = outcome if isinstance(outcome, Answer) else self._problem(request, outcome)
+        if b"origin" in request.headers:
+            answer = self._with_cors(request, answer)
+        self._count(request.route, request.method, answer.status)
+        told(answer)
+
+    def _problem(self, request: ApiRequest, error: BaseException) -> Answer:
+        if isinstance(error, TimeoutError):
+            error = StoreUnavailable("The deadline passed; the outcome is unknown.")
+        if not isinstance(error, Refusal):
+            log.error("unhandled", exc_info=error, extra={"path": request.path, "request_id": request.request_id})
+            got_request_exception.send(sender=type(self), request=request.django())
+            error = InternalError("See the log for this request_id.")
+        return problems.answer(error, request.request_id)
+
+    def _count(self, route: str, method: str, status: int) -> None:
+        key = (route, method, status)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = metrics.REQUESTS.labels(*key)
+        counter.inc()
+
+    def _see_to_deadlines(self, request: ApiRequest) -> None:
+        """One timer for all: requests stand in the order they came, so the first is the first that is due."""
+        loop = asyncio.get_running_loop()
+        request.began = loop.time()
+        if self._watch is None:
+            self._watch = loop.call_later(DEADLINE_S, self._tell_the_late)
+
+    def _tell_the_late(self) -> None:
+        self._watch = None
+        loop = asyncio.get_running_loop()
+        late = loop.time() - DEADLINE_S
+        for request, finish in list(self._open.items()):
+            if request.began > late:
+                self._watch = loop.call_at(request.began + DEADLINE_S, self._tell_the_late)
+                return
+            finish(TimeoutError())
+
+    def _with_cors(self, request: ApiRequest, answer: Answer) -> Answer:
+        response = HttpResponse()
+        del response.headers["Content-Type"]
+        self._cors.add_response_headers(request.django(), response)
+        return answer._replace(headers=answer.headers + _headers(response))
+
+    # --- What is not on the hot path ---------------------------------------------------------------------------------
+
+    async def _by_django(self, request: ApiRequest, told: Told) -> None:
+        """A path that has no operation: Django's resolver, its views and its responses."""
+        page = request.django()
+        preflight = self._cors.check_preflight(page) if request.method == "OPTIONS" else None
+        response = preflight if isinstance(preflight, HttpResponse) else await self._view(request, page)
+        headers = _headers(response) + tuple((b"set-cookie", cookie.OutputString().encode("ascii")) for cookie in response.cookies.values())
+        told(Answer(response.status_code, response.content, headers))
+
+    async def _view(self, request: ApiRequest, page: HttpRequest) -> HttpResponse:
         try:
-            match = get_resolver().resolve(request.path_info)
+            match = get_resolver().resolve(page.path_info)
         except Resolver404:
-            hint = "" if request.path_info.endswith("/") else " Paths end in a slash."
-            raise NotFound(f"There is nothing at {request.path_info!r}.{hint}") from None
-        request.resolver_match = match
-        response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
+            hint = "" if page.path_info.endswith("/") else " Paths end in a slash."
+            raise NotFound(f"There is nothing at {page.path_info!r}.{hint}") from None
+        page.resolver_match = match
+        request.route = match.route
+        response: HttpResponse = await match.func(page, *match.args, **match.kwargs)
         return response
 
+    def _check_host(self, request: ApiRequest) -> None:
+        """Django's rules. What they allow is remembered; it is little, unless names of any spelling are allowed."""
+        try:
+            request.django().get_host()
+        except DisallowedHost:
+            raise InvalidParameter("The Host header names no host of this service.") from None
+        if len(self._hosts) < HOSTS_HELD and b"x-forwarded-host" not in request.headers:
+            self._hosts.add(request.headers.get(b"host", b""))
 
-def _no_next(_request: HttpRequest) -> HttpResponse:
-    raise AssertionError("only the header methods of the middleware are used")
+
+def body_limit(path: str) -> int:
+    """Bytes that a body may have on this path."""
+    limit: int = settings.BATCH_BODY_LIMIT if routes.is_batch(path) else settings.BODY_LIMIT
+    return limit
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes | Refusal:
+def too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"This route takes at most {limit} bytes.")
+
+
+async def read_body(receive: Receive, *, limit: int) -> bytes | Refusal:
     """The whole body, or a refusal as soon as it is known to be too large. Raises ClientGone."""
-    limit = settings.BATCH_BODY_LIMIT if BATCH_PATH.match(scope["path"]) else settings.BODY_LIMIT
     parts: list[bytes] = []
     size = 0
     while True:
@@ -118,15 +189,28 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes | Refusal:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
-            return BodyTooLarge(f"This route takes at most {limit} bytes.")
+            return too_large(limit)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
-async def _send(request: HttpRequest, response: HttpResponse, send: Send) -> None:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
-    headers.append((b"content-length", str(len(response.content)).encode()))
-    headers += [(b"set-cookie", cookie.OutputString().encode("ascii")) for cookie in response.cookies.values()]
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.content})
+def _no_next(_request: HttpRequest) -> HttpResponse:
+    raise AssertionError("only the header methods of the middleware are used")
+
+
+def _settle(future: "asyncio.Future[Answer]", answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _headers(response: HttpResponse) -> tuple[Header, ...]:
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items())
+
+
+async def _send(request: ApiRequest, answer: Answer, send: Send) -> None:
+    headers = [*answer.headers, (b"x-request-id", request.request_id.encode())]
+    if answer.status not in WITHOUT_BODY:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})

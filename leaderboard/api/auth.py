@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from leaderboard import runtime
+from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import CsrfFailed, NotAuthenticated
-from leaderboard.services.credentials import Credential, check_api_key, of_user
+from leaderboard.services.credentials import Credential, of_user
 from leaderboard.store import Player
 
 _SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
@@ -24,17 +25,29 @@ def _unreachable(request: HttpRequest) -> HttpResponse:
 _csrf = CsrfViewMiddleware(_unreachable)
 
 
-async def authenticate(request: HttpRequest) -> Credential:
-    """The request's credential. An API key costs no I/O; raises NotAuthenticated or CsrfFailed."""
-    header = request.META.get("HTTP_AUTHORIZATION", "")
-    if header:
-        scheme, _, secret = header.partition(" ")
-        if scheme.lower() == "api-key" and secret:
-            return await check_api_key(runtime.services().catalogs, secret.strip(), now=runtime.utc_now())
-        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
-    if settings.SESSION_COOKIE_NAME in request.COOKIES:
-        return await _session_user(request)
+def held_credential(request: ApiRequest) -> Credential | None:
+    """The credential of an API key that this process knows; None if it takes I/O to say. Raises NotAuthenticated."""
+    header = request.headers.get(b"authorization")
+    if header is None:
+        return None
+    return runtime.services().credentials.held(_api_key(header), now=runtime.utc_now())
+
+
+async def authenticate(request: ApiRequest) -> Credential:
+    """The request's credential. Raises NotAuthenticated or CsrfFailed."""
+    header = request.headers.get(b"authorization")
+    if header is not None:
+        return await runtime.services().credentials.find(_api_key(header), now=runtime.utc_now())
+    if b"cookie" in request.headers and settings.SESSION_COOKIE_NAME in request.django().COOKIES:
+        return await _session_user(request.django())
     raise NotAuthenticated('Use "Authorization: Api-Key <key>", or sign in.')
+
+
+def _api_key(header: bytes) -> bytes:
+    scheme, _, key = header.partition(b" ")
+    if scheme.lower() != b"api-key" or not key.strip():
+        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
+    return key.strip()
 
 
 async def _session_user(request: HttpRequest) -> Credential:

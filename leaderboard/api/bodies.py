@@ -3,35 +3,11 @@
 from typing import Any
 
 import msgspec
-from django.http import HttpRequest
 
+from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import InvalidBody, UnsupportedMediaType
 from leaderboard.domain.text import find_duplicate_key
 from leaderboard.services.checking import Asked
-
-
-class ScoreBody(msgspec.Struct, forbid_unknown_fields=True):
-    """POST /scores/. Integers only: 1.0, "1" and true are refused, as is any field not listed."""
-
-    score: int
-    subscore: int = 0
-    game_mode: str = ""
-    player: str | None = None
-    name: str | None = None  # to show; used when the player is seen first
-    metadata: dict[str, Any] | None = None
-    leaderboards: list[str] | None = None
-
-    def asked(self, idempotency_key: str | None) -> Asked:
-        return Asked(
-            score=self.score,
-            subscore=self.subscore,
-            game_mode=self.game_mode,
-            player=self.player,
-            name=self.name,
-            metadata=self.metadata,
-            leaderboards=self.leaderboards,
-            idempotency_key=idempotency_key,
-        )
 
 
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,29 +16,34 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     scores: list[msgspec.Raw]
 
 
-_score = msgspec.json.Decoder(ScoreBody)
+_score = msgspec.json.Decoder(Asked)
 _batch = msgspec.json.Decoder(BatchBody)
 
 
-def read_score(request: HttpRequest) -> ScoreBody:
+def read_score(request: ApiRequest) -> Asked:
     """Raises InvalidBody or UnsupportedMediaType."""
     return decode_score(_checked(request))
 
 
-def read_batch(request: HttpRequest) -> list[msgspec.Raw]:
+def read_batch(request: ApiRequest) -> list[msgspec.Raw]:
     body: BatchBody = _decode(_batch, _checked(request))
     return body.scores
 
 
-def decode_score(raw: bytes | msgspec.Raw) -> ScoreBody:
-    decoded: ScoreBody = _decode(_score, raw)
+def decode_score(raw: bytes | msgspec.Raw) -> Asked:
+    decoded: Asked = _decode(_score, raw)
     return decoded
 
 
-def _checked(request: HttpRequest) -> bytes:
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType(f"Send application/json, not {request.content_type!r}.")
-    body: bytes = request.body
+def _checked(request: ApiRequest) -> bytes:
+    media_type = request.headers.get(b"content-type", b"")
+    if media_type != b"application/json" and media_type.partition(b";")[0].strip().lower() != b"application/json":
+        raise UnsupportedMediaType(f"Send application/json, not {media_type.decode('latin-1')!r}.")
+    return checked_json(request.body)
+
+
+def checked_json(body: bytes) -> bytes:
+    """The body, if no object in it has a key twice. Raises InvalidBody."""
     duplicate = find_duplicate_key(body)
     if duplicate is not None:
         raise InvalidBody(f"The key {duplicate!r} is in an object twice.")

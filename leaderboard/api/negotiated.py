@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from django.http.request import MediaType
 from django.urls import path
 
-from leaderboard.api import problems
 from leaderboard.api.urls import urlpatterns as version_1
 from leaderboard.domain.errors import NotAcceptable
 
@@ -28,7 +27,7 @@ def _versioned(view: Any) -> Any:
     async def chosen(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         version = _asked_version(request)
         if version not in VERSIONS:
-            return problems.response(NotAcceptable(f"There is no version {version!r}; there is {', '.join(VERSIONS)}."), request)
+            raise NotAcceptable(f"There is no version {version!r}; there is {', '.join(VERSIONS)}.")
         return await view(request, *args, **kwargs)
 
     return chosen

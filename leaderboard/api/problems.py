@@ -3,8 +3,8 @@
 from typing import Any
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
 
+from leaderboard.api.request import Answer, Header
 from leaderboard.domain import errors
 from leaderboard.domain.errors import Refusal
 
@@ -57,18 +57,11 @@ def document(refusal: Refusal, request_id: str) -> dict[str, Any]:
     return problem
 
 
-def response(refusal: Refusal, request: HttpRequest) -> HttpResponse:
+def answer(refusal: Refusal, request_id: str) -> Answer:
     """The answer to a refused request."""
-    answer = HttpResponse(
-        msgspec.json.encode(document(refusal, request_id(request))), status=STATUS[type(refusal)], content_type=MEDIA_TYPE
-    )
+    headers: tuple[Header, ...] = ((b"content-type", MEDIA_TYPE.encode()),)
     if type(refusal) in RETRY_AFTER_S:
-        answer.headers["Retry-After"] = str(RETRY_AFTER_S[type(refusal)])
+        headers += ((b"retry-after", b"%d" % RETRY_AFTER_S[type(refusal)]),)
     if isinstance(refusal, errors.NotAuthenticated):
-        answer.headers["WWW-Authenticate"] = "Api-Key"
-    return answer
-
-
-def request_id(request: HttpRequest) -> str:
-    """Set by the handler on every request; names the request in the log, too."""
-    return getattr(request, "request_id", "")
+        headers += ((b"www-authenticate", b"Api-Key"),)
+    return Answer(STATUS[type(refusal)], msgspec.json.encode(document(refusal, request_id)), headers)

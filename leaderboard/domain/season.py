@@ -35,8 +35,8 @@ TIME_ZONE_LENGTH = 64
 _NAMED = {"daily": "0 0 * * *", "weekly": "0 0 * * 1", "monthly": "0 0 1 * *"}
 
 _DAY = timedelta(days=1)
-_EVER = datetime.min.replace(tzinfo=UTC)
-_NEVER = datetime.max.replace(tzinfo=UTC)
+EVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 # The rarest line there is, a 29th of February on one weekday, skips 40 years around 1900 or 2100. Longer than that is never.
 _SEARCH_DAYS = 41 * 366
@@ -60,15 +60,19 @@ class Schedule:
 
     def __init__(self, resets: "_Resets | None") -> None:
         self._resets = resets
-        self._span = _Span(_EVER, _NEVER, ALL_TIME) if resets is None else _Span(_NEVER, _NEVER, ALL_TIME)
+        self._span = Span(EVER, NEVER, ALL_TIME) if resets is None else Span(NEVER, NEVER, ALL_TIME)
 
     def season_at(self, moment: datetime) -> int:
         """The season that `moment` (aware) falls into."""
-        start, end, season = self._span
-        if start <= moment < end:
-            return season
+        return self.span_at(moment).season
+
+    def span_at(self, moment: datetime) -> "Span":
+        """That season from start to end."""
+        span = self._span
+        if span.start <= moment < span.end:
+            return span
         span = self._span = self._span_at(moment)
-        return span.season
+        return span
 
     def ends(self, season: int) -> datetime | None:
         """When the season is over, which is when the next begins; None for the all-time season."""
@@ -91,15 +95,15 @@ class Schedule:
             moment = reset
         return resets
 
-    def _span_at(self, moment: datetime) -> "_Span":
+    def _span_at(self, moment: datetime) -> "Span":
         if self._resets is None:
             return self._span
         start = self._resets.until(moment)
         end = self._resets.after(moment)
-        return _Span(start or _EVER, end or _NEVER, int(start.timestamp()) if start else ALL_TIME)
+        return Span(start or EVER, end or NEVER, int(start.timestamp()) if start else ALL_TIME)
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """start <= moment < end"""
 
     start: datetime
@@ -141,7 +145,7 @@ def parse_season(text: str) -> int:
         try:
             start = datetime.fromisoformat(text)
         except ValueError:  # such as the 30th of February
-            start = _EVER
+            start = EVER
         if start.timestamp() > 0 and start.year <= _LAST_YEAR:
             return int(start.timestamp())
     raise SeasonNotFound(f"{_shown(text)} is no season: it is all-time, or a start such as 2026-11-23T00:00:00Z.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from leaderboard.feed import Feed
 from leaderboard.index import Index
 from leaderboard.services.catalog import Catalogs
+from leaderboard.services.credentials import Credentials
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.standings import Standings
@@ -23,6 +24,7 @@ class Services:
     index: Index
     feed: Feed
     catalogs: Catalogs
+    credentials: Credentials
     players: Players
     submits: Submits
     standings: Standings

@@ -1,8 +1,7 @@
-"""Whether a submit may go on: everything that can be said of it before SQL is asked."""
+"""Whether a submit may go on: everything that can be said of it before SQL is asked. Nothing here waits."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,33 +16,36 @@ from leaderboard.domain.errors import (
     LeaderboardNotFound,
     PlayerNotAllowed,
     PlayerRequired,
-    Refusal,
 )
+from leaderboard.domain.score import SCORE_LIMIT
+from leaderboard.domain.season import EVER, NEVER
 from leaderboard.domain.text import check_game_mode, check_idempotency_key, clean_name, encode_metadata
 from leaderboard.services.catalog import View
 from leaderboard.services.credentials import Credential
 from leaderboard.services.players import Players
 from leaderboard.store import Player
 
+TARGETS_HELD = 4096  # combinations of game, mode and named boards that are remembered: those of a well-behaved game are a few
+
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One submit as it was asked for: parsed, not yet checked."""
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """One submit as it was asked for: parsed, not yet checked. The body of POST /scores/ but for the key, which is a header.
+
+    Integers only: 1.0, "1" and true are refused, as is any field not listed.
+    """
 
     score: int
     subscore: int = 0
     game_mode: str = ""
     player: str | None = None
-    name: str | None = None
+    name: str | None = None  # to show; used when the player is seen first
     metadata: dict[str, Any] | None = None
     leaderboards: list[str] | None = None
-    idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A submission on its way, with what its answer needs to name things."""
 
     submission: Submission
@@ -51,78 +53,117 @@ class Checked:
     view: View
 
 
-class Draft(NamedTuple):
-    """A submit that nothing speaks against, before its player is known. No names where the credential is the player's own."""
+class Unknown(NamedTuple):
+    """Nothing speaks against the submit, but its player is not known here."""
 
     username: str
     name: str
+
+
+class Target(NamedTuple):
+    """The boards that a submit feeds. A score from `low` to `high` is within the bounds of all. Good from `begins` to before `ends`."""
+
     game_id: int
+    definitions: tuple[Definition, ...]
     feeds: tuple[Feeding, ...]
-    metadata: str  # JSON text
+    low: int
+    high: int
+    begins: datetime
+    ends: datetime
 
 
 class Checker:
-    """Turns what was asked into submissions, resolving players and boards."""
+    """Turns what was asked into submissions."""
 
     def __init__(self, *, players: Players, metadata_limit: int) -> None:
         self._players, self._metadata_limit = players, metadata_limit
+        self._view: View | None = None
+        self._targets: dict[Any, Target] = {}
 
-    async def check(
-        self, asked: Sequence[Asked], positions: Sequence[int], *, credential: Credential, view: View, now: datetime
-    ) -> tuple[dict[int, Checked], dict[int, Refusal]]:
-        """What may go on and what may not, by position. No player is created for a refused submit."""
-        refusals: dict[int, Refusal] = {}
-        drafts: dict[int, Draft] = {}
-        names: dict[str, str] = {}
-        for position in positions:
-            try:
-                draft = drafts[position] = self._draft(asked[position], credential=credential, view=view, now=now)
-            except Refusal as refusal:
-                refusals[position] = refusal
-            else:
-                if credential.player is None:
-                    names.setdefault(draft.username, draft.name)
-        players = await self._players.ensure(list(names.items())) if names else {}
-        checked: dict[int, Checked] = {}
-        for position, draft in drafts.items():
-            item = asked[position]
-            player = credential.player or players[draft.username]
-            submission = Submission(
-                game_id=draft.game_id,
-                user_id=player.id,
-                score=item.score,
-                subscore=item.subscore,
-                game_mode=item.game_mode,
-                metadata=draft.metadata,
-                timestamp=now,
-                feeds=draft.feeds,
-                submitter=credential.submitter,
-                idempotency_key=item.idempotency_key,
-                fingerprint=_fingerprint(item, player, draft.metadata) if item.idempotency_key is not None else None,
-            )
-            checked[position] = Checked(submission, player, view)
-        return checked, refusals
-
-    def _draft(self, asked: Asked, *, credential: Credential, view: View, now: datetime) -> Draft:
-        """Everything that can be refused before SQL is."""
-        if credential.player is None and asked.player is None:
-            raise PlayerRequired('Say for which player: {"player": "..."}.')
-        if credential.player is not None and (asked.player is not None or asked.name is not None):
-            raise PlayerNotAllowed('A signed-in player submits for itself; leave "player" and "name" out.')
-        check_game_mode(asked.game_mode)
-        if asked.idempotency_key is not None:
-            check_idempotency_key(asked.idempotency_key)
+    def check(
+        self,
+        asked: Asked,
+        key: str | None,
+        *,
+        credential: Credential,
+        view: View,
+        now: datetime,
+        found: Mapping[str, Player] | None = None,
+    ) -> Checked | Unknown:
+        """What may go on; raises the Refusal of what may not. `found` are players just looked up."""
+        if asked.game_mode:
+            check_game_mode(asked.game_mode)
+        if key is not None:
+            check_idempotency_key(key)
         metadata = encode_metadata(asked.metadata, limit_bytes=self._metadata_limit) if asked.metadata else "{}"
-        game_id, fed = _fed_boards(asked, credential, view)
-        check_range(asked.score, asked.subscore)
-        for definition in fed:
-            check_score(definition, asked.score, asked.subscore)
-        username = name = ""
-        if credential.player is None:
-            username = clean_name(asked.player or "", what="player")
-            name = clean_name(asked.name or username, what="name")
-        feeds = tuple(Feeding(view.board(definition, now), definition.rules) for definition in fed)
-        return Draft(username, name, game_id, feeds, metadata)
+        target = self._target(asked, credential, view, now)
+        _check_values(asked, target)
+        player = self._player(asked, credential, found)
+        if isinstance(player, Unknown):
+            return player
+        submission = Submission(
+            target.game_id,
+            player.id,
+            asked.score,
+            asked.subscore,
+            asked.game_mode,
+            metadata,
+            now,
+            target.feeds,
+            credential.submitter,
+            key,
+            _fingerprint(asked, player, metadata) if key is not None else None,
+        )
+        return Checked(submission, player, view)
+
+    def _player(self, asked: Asked, credential: Credential, found: Mapping[str, Player] | None) -> Player | Unknown:
+        if credential.player is not None:
+            if asked.player is not None or asked.name is not None:
+                raise PlayerNotAllowed('A signed-in player submits for itself; leave "player" and "name" out.')
+            return credential.player
+        if asked.player is None:
+            raise PlayerRequired('Say for which player: {"player": "..."}.')
+        username = clean_name(asked.player, what="player")
+        name = username if asked.name is None else clean_name(asked.name, what="name")
+        held = found.get(username) if found is not None else self._players.held(username)
+        return held or Unknown(username, name)
+
+    def _target(self, asked: Asked, credential: Credential, view: View, now: datetime) -> Target:
+        """Where a submit goes, remembered as long as the definitions stand and no season ends."""
+        if view is not self._view:
+            self._view, self._targets = view, {}
+        named = tuple(asked.leaderboards) if asked.leaderboards is not None else None
+        kind = (credential.game_id, credential.player is None, asked.game_mode, named)
+        target = self._targets.get(kind)
+        if target is None or not target.begins <= now < target.ends:
+            if len(self._targets) >= TARGETS_HELD:
+                self._targets.clear()
+            target = self._targets[kind] = _target(asked, credential, view, now)
+        return target
+
+
+def _check_values(asked: Asked, target: Target) -> None:
+    """Raises ScoreOutOfRange."""
+    if target.low <= asked.score <= target.high and -SCORE_LIMIT <= asked.subscore <= SCORE_LIMIT:
+        return
+    check_range(asked.score, asked.subscore)
+    for definition in target.definitions:
+        check_score(definition, asked.score, asked.subscore)
+
+
+def _target(asked: Asked, credential: Credential, view: View, now: datetime) -> Target:
+    game_id, fed = _fed_boards(asked, credential, view)
+    feeds = tuple(Feeding(view.board(definition, now), definition.rules) for definition in fed)
+    spans = [view.schedule(definition).span_at(now) for definition in fed]
+    return Target(
+        game_id,
+        tuple(fed),
+        feeds,
+        max([-SCORE_LIMIT, *(definition.min_score for definition in fed if definition.min_score is not None)]),
+        min([SCORE_LIMIT, *(definition.max_score for definition in fed if definition.max_score is not None)]),
+        max([EVER, *(span.start for span in spans)]),
+        min([NEVER, *(span.end for span in spans)]),
+    )
 
 
 def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, list[Definition]]:

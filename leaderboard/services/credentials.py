@@ -6,7 +6,7 @@ from datetime import datetime
 
 from leaderboard.domain.errors import Forbidden, NotAuthenticated
 from leaderboard.services.catalog import Catalogs, View
-from leaderboard.store import KeyRecord, Player
+from leaderboard.store import Player
 
 SCORES_WRITE = "scores:write"
 
@@ -25,21 +25,49 @@ class Credential:
             raise Forbidden(f"This credential lacks the scope {scope!r}.")
 
 
-async def check_api_key(catalogs: Catalogs, key: str, *, now: datetime) -> Credential:
-    """The credential of a key. Raises NotAuthenticated; a key not held is looked for in SQL first."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
-    record = _held(await catalogs.view(), digest) or _held(await catalogs.refresh(), digest)
-    if record is None:
-        raise NotAuthenticated("There is no such API key, or it was revoked.")
-    if record.expires_at is not None and record.expires_at <= now:
-        raise NotAuthenticated("The API key has expired.")
-    return Credential(submitter=f"key:{record.id}", game_id=record.game_id, player=None, scopes=record.scopes)
+class Credentials:
+    """API keys as the catalog has them: an answer is remembered as long as the catalog's version stands."""
+
+    def __init__(self, catalogs: Catalogs) -> None:
+        self._catalogs = catalogs
+        self._view: View | None = None
+        self._by_key: dict[bytes, tuple[Credential, datetime | None]] = {}
+
+    def held(self, key: bytes, *, now: datetime) -> Credential | None:
+        """The key's credential without I/O; None if only SQL can say. Raises NotAuthenticated for one that has expired."""
+        view = self._catalogs.held()
+        if view is None:
+            return None
+        if view is not self._view:
+            self._view, self._by_key = view, {}
+        found = self._by_key.get(key) or self._look_up(view, key)
+        if found is None:
+            return None
+        credential, expires_at = found
+        if expires_at is not None and expires_at <= now:
+            raise NotAuthenticated("The API key has expired.")
+        return credential
+
+    async def find(self, key: bytes, *, now: datetime) -> Credential:
+        """The key's credential. Raises NotAuthenticated; a key not held is looked for in SQL first."""
+        await self._catalogs.view()
+        credential = self.held(key, now=now)
+        if credential is None:
+            await self._catalogs.refresh()
+            credential = self.held(key, now=now)
+        if credential is None:
+            raise NotAuthenticated("There is no such API key, or it was revoked.")
+        return credential
+
+    def _look_up(self, view: View, key: bytes) -> tuple[Credential, datetime | None] | None:
+        record = view.keys.get(hashlib.sha256(key).digest())
+        if record is None:
+            return None
+        credential = Credential(submitter=f"key:{record.id}", game_id=record.game_id, player=None, scopes=record.scopes)
+        self._by_key[key] = (credential, record.expires_at)  # only keys that exist: bounded by their number
+        return self._by_key[key]
 
 
 def of_user(player: Player) -> Credential:
     """A signed-in user submits for itself and nobody else."""
     return Credential(submitter=f"user:{player.id}", game_id=None, player=player, scopes=(SCORES_WRITE,))
-
-
-def _held(view: View, digest: bytes) -> KeyRecord | None:
-    return view.keys.get(digest)

@@ -7,10 +7,11 @@ after it (ranks, the dirty mark) has an answer for "Redis is away" and can't und
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,8 +22,8 @@ from leaderboard.domain.score import BoardId, Entry, improves
 from leaderboard.domain.season import season_label
 from leaderboard.index import Index, IndexUnavailable, Placed, Placing
 from leaderboard.services.bell import Bell
-from leaderboard.services.catalog import Catalogs
-from leaderboard.services.checking import Asked, Checked, Checker
+from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.checking import Asked, Checked, Checker, Unknown
 from leaderboard.services.credentials import SCORES_WRITE, Credential
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339
@@ -36,12 +37,14 @@ CATALOG_TRIES = 5  # definitions would have to change between check and commit t
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The encoded 201 body, and whether it had been given before."""
 
     body: bytes
     replayed: bool = False
+
+
+Told = Callable[[Answer | BaseException], None]
 
 
 @dataclass(slots=True)
@@ -81,51 +84,122 @@ class Submits:
         queue_limit: int,
         metadata_limit: int,
     ) -> None:
-        self._store, self._index, self._catalogs, self._bell = store, index, catalogs, bell
+        self._store, self._index, self._catalogs, self._players, self._bell = store, index, catalogs, players, bell
         self._checker = Checker(players=players, metadata_limit=metadata_limit)
         self._missed = Missed()
+        self._slow: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
         self._commits: GroupCommit[Checked, Answer | Repeated | Refusal] = GroupCommit(
             self._land, batch_limit=batch_limit, queue_limit=queue_limit, in_flight=2
         )
 
-    async def submit(self, asked: Asked, *, credential: Credential, now: datetime) -> Answer:
+    def begin(self, asked: Asked, key: str | None = None, *, credential: Credential, now: datetime, told: Told) -> None:
+        """Store one score and tell where it stands, or the Refusal: later, from its batch. What can be refused at once is raised.
+
+        `key` is its idempotency key. Nothing is waited for where everything is known: the player, the boards, the credential.
+        """
+        credential.require(SCORES_WRITE)
+        view = self._catalogs.held()
+        known = view is not None and (asked.leaderboards is None or all(slug in view.by_slug for slug in asked.leaderboards))
+        checked = self._checker.check(asked, key, credential=credential, view=view, now=now) if known and view is not None else None
+        if isinstance(checked, Checked):
+            again = partial(self._begin_slowly, asked, key, credential, now, told)
+            self._commits.begin(checked, owner=checked.player.id, told=partial(_tell_or, told, again))
+        else:
+            self._begin_slowly(asked, key, credential, now, told)
+
+    async def submit(self, asked: Asked, key: str | None = None, *, credential: Credential, now: datetime) -> Answer:
         """Store one score and say where it stands. Raises a Refusal, and then nothing is stored."""
-        answer = (await self.submit_many([asked], credential=credential, now=now))[0]
+        answer = (await self.submit_many([(asked, key)], credential=credential, now=now))[0]
         if isinstance(answer, Refusal):
             raise answer
         return answer
 
-    async def submit_many(self, asked: Sequence[Asked], *, credential: Credential, now: datetime) -> list[Answer | Refusal]:
-        """Store many; one answer each, in order. A refusal of one does not touch the others."""
+    async def submit_many(
+        self, asked: Sequence[tuple[Asked, str | None]], *, credential: Credential, now: datetime
+    ) -> list[Answer | Refusal]:
+        """Store many, each with its idempotency key; one answer each, in order. A refusal of one does not touch the others."""
         credential.require(SCORES_WRITE)
         answers: dict[int, Answer | Refusal] = {}
-        waiting = list(range(len(asked)))
-        view = await self._catalogs.view()
-        if any(slug not in view.by_slug for item in asked for slug in item.leaderboards or ()):
-            view = await self._catalogs.refresh()  # a board named right after it was made
+        waiting: Iterable[int] = range(len(asked))
+        view = await self._view_with(asked)
         for _ in range(CATALOG_TRIES):
-            checked, refusals = await self._checker.check(asked, waiting, credential=credential, view=view, now=now)
-            answers |= refusals
+            checked = await self._check_many(asked, waiting, answers, credential=credential, view=view, now=now)
             try:
                 outcomes = await self._commits.submit_many([(item, item.player.id) for item in checked.values()])
             except Overloaded as refusal:
                 if not any(isinstance(answer, Answer) for answer in answers.values()):
                     raise
                 outcomes = [refusal] * len(checked)  # some had landed before the definitions changed
-            waiting = []
+            stale = []
             for (position, item), outcome in zip(checked.items(), outcomes, strict=True):
                 if isinstance(outcome, StaleCatalog):
-                    waiting.append(position)
+                    stale.append(position)
                 elif isinstance(outcome, Refusal | Answer):
                     answers[position] = outcome
                 elif isinstance(outcome, Repeated):
                     answers[position] = await self._repeat(outcome, item, now=now)
                 else:
                     raise outcome
-            if not waiting:
+            if not stale:
                 return [answers[position] for position in range(len(asked))]
-            view = await self._catalogs.refresh()
+            waiting, view = stale, await self._catalogs.refresh()
         raise Overloaded("The leaderboards' definitions are changing too fast; try again shortly.")
+
+    def _begin_slowly(self, asked: Asked, key: str | None, credential: Credential, now: datetime, told: Told) -> None:
+        """With I/O: for what this process does not know, and for what its batch could not settle."""
+
+        async def submit() -> None:
+            try:
+                answer: Answer | BaseException = await self.submit(asked, key, credential=credential, now=now)
+            except Exception as error:
+                answer = error
+            told(answer)
+
+        task = asyncio.get_running_loop().create_task(submit())
+        self._slow.add(task)
+        task.add_done_callback(self._slow.discard)
+
+    async def _view_with(self, asked: Sequence[tuple[Asked, str | None]]) -> View:
+        view = await self._catalogs.view()
+        if any(slug not in view.by_slug for item, _ in asked for slug in item.leaderboards or ()):
+            view = await self._catalogs.refresh()  # a board named right after it was made
+        return view
+
+    async def _check_many(
+        self,
+        asked: Sequence[tuple[Asked, str | None]],
+        positions: Iterable[int],
+        refusals: dict[int, Answer | Refusal],
+        *,
+        credential: Credential,
+        view: View,
+        now: datetime,
+    ) -> dict[int, Checked]:
+        """What may go on, by position; the rest goes into `refusals`. No player is created for a refused submit."""
+        how = {"credential": credential, "view": view, "now": now}
+        checked, unknown = self._check_held(asked, positions, refusals, **how)
+        if unknown:
+            names = {player.username: player.name for player in reversed(unknown.values())}  # the first name given counts
+            found = await self._players.ensure(list(names.items()))
+            checked |= self._check_held(asked, unknown, refusals, found=found, **how)[0]
+        return dict(sorted(checked.items()))
+
+    def _check_held(
+        self, asked: Sequence[tuple[Asked, str | None]], positions: Iterable[int], refusals: dict[int, Answer | Refusal], **how: Any
+    ) -> tuple[dict[int, Checked], dict[int, Unknown]]:
+        checked: dict[int, Checked] = {}
+        unknown: dict[int, Unknown] = {}
+        for position in positions:
+            try:
+                outcome = self._checker.check(*asked[position], **how)
+            except Refusal as refusal:
+                refusals[position] = refusal
+                continue
+            if isinstance(outcome, Checked):
+                checked[position] = outcome
+            else:
+                unknown[position] = outcome
+        return checked, unknown
 
     async def aclose(self) -> None:
         await self._commits.aclose()
@@ -136,17 +210,19 @@ class Submits:
         """One batch's way: into SQL, into the index, and its answers. Called by the group commit."""
         metrics.BATCH_SIZE.observe(len(batch))
         metrics.QUEUED.set(self._commits.waiting)
-        version = max(item.view.version for item in batch)
+        version = max([item.view.version for item in batch])
         current = [item for item in batch if item.view.version == version]
         outcomes = await self._store.commit([item.submission for item in current], catalog_version=version)
         answers = await self._answers(current, outcomes)
+        if len(current) == len(batch):
+            return answers
         landed = {id(item): answer for item, answer in zip(current, answers, strict=True)}
         return [landed.get(id(item), StaleCatalog()) for item in batch]
 
-    async def _answers(self, batch: list[Checked], outcomes: list[Outcome]) -> list[Answer | Repeated | Refusal]:
+    async def _answers(self, batch: list[Checked], outcomes: list[Outcome]) -> list[Any]:
         landed = [(item, outcome) for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Landed)]
         standings = await self._place([result for _, outcome in landed for result in outcome.results])
-        bodies = {outcome.session_id: _encode(_answer(item, outcome.session_id, outcome.results, standings)) for item, outcome in landed}
+        bodies = {outcome.session_id: _body(item, outcome.session_id, outcome.results, standings) for item, outcome in landed}
         keyed = [outcome.session_id for item, outcome in landed if item.submission.idempotency_key is not None]
         if keyed:
             kept = await self._store.keep_answer([(session_id, bodies[session_id]) for session_id in keyed])
@@ -233,14 +309,43 @@ class Submits:
             if entry is not None:
                 results.append(Result(feeding.board, entry, entry))
         standings = await self._place_by_sql(results)
-        body = _encode(_answer(item, repeated.session_id, tuple(results), standings))
+        body = _body(item, repeated.session_id, tuple(results), standings)
         return Answer((await self._store.keep_answer([(repeated.session_id, body)]))[0], replayed=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     place: Placed
     total: int
+
+
+class SubmittedResult(msgspec.Struct):
+    """What a submit did to one board, as the contract has it."""
+
+    leaderboard: str
+    season: str
+    total_score: int
+    subscore: int
+    rank: int
+    previous_rank: int | None
+    improved: bool
+    total: int
+
+
+class Submitted(msgspec.Struct):
+    """The 201 body of the contract."""
+
+    session_id: int
+    player: str
+    score: int
+    subscore: int
+    game_mode: str
+    timestamp: str
+    results: list[SubmittedResult]
+
+
+def _tell_or(told: Told, again: Callable[[], None], outcome: Any) -> None:
+    """What a batch could not settle, a repeated key or new definitions, is gone through again slowly."""
+    again() if isinstance(outcome, Repeated | StaleCatalog) else told(outcome)
 
 
 def _told(outcome: Outcome, bodies: dict[int, bytes]) -> Answer | Repeated | Refusal:
@@ -253,28 +358,30 @@ def _told(outcome: Outcome, bodies: dict[int, bytes]) -> Answer | Repeated | Ref
     return outcome
 
 
-def _answer(item: Checked, session_id: int, results: tuple[Result, ...], standings: dict[int, Standing]) -> dict[str, Any]:
-    """The 201 body of the contract."""
+def _body(item: Checked, session_id: int, results: tuple[Result, ...], standings: dict[int, Standing]) -> bytes:
     submission = item.submission
-    return {
-        "session_id": session_id,
-        "player": item.player.username,
-        "score": submission.score,
-        "subscore": submission.subscore,
-        "game_mode": submission.game_mode,
-        "timestamp": rfc3339(submission.timestamp.astimezone(UTC)),
-        "results": [_result(item.view.definitions[result.board.leaderboard_id], result, standings[id(result)]) for result in results],
-    }
+    return _encode(
+        Submitted(
+            session_id,
+            item.player.username,
+            submission.score,
+            submission.subscore,
+            submission.game_mode,
+            rfc3339(submission.timestamp),
+            [_result(item.view.definitions[result.board.leaderboard_id], result, standings[id(result)]) for result in results],
+        )
+    )
 
 
-def _result(definition: Definition, result: Result, standing: Standing) -> dict[str, Any]:
-    return {
-        "leaderboard": definition.slug,
-        "season": season_label(result.board.season),
-        "total_score": definition.rules.score_sign * result.current.score_key,
-        "subscore": definition.rules.subscore_sign * result.current.subscore_key,
-        "rank": standing.place.rank,
-        "previous_rank": standing.place.previous_rank,
-        "improved": improves(result.previous, result.current),
-        "total": standing.total,
-    }
+def _result(definition: Definition, result: Result, standing: Standing) -> SubmittedResult:
+    rules, current, place = definition.rules, result.current, standing.place
+    return SubmittedResult(
+        definition.slug,
+        season_label(result.board.season),
+        rules.score_sign * current.score_key,
+        rules.subscore_sign * current.subscore_key,
+        place.rank,
+        place.previous_rank,
+        improves(result.previous, current),
+        standing.total,
+    )

@@ -6,25 +6,29 @@ they hold what comes during one commit. Every step costs O(1) per item, however 
 
 import asyncio
 import contextvars
+import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from leaderboard.domain.errors import Overloaded
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
 
-class _Ticket(Generic[Item, Outcome]):
+class Ticket(Generic[Item, Outcome]):
     """One item on its way; identity is its key, hence no equality."""
 
-    __slots__ = ("future", "item", "owner")
+    __slots__ = ("item", "owner", "told")
 
-    def __init__(self, item: Item, owner: Hashable, future: "asyncio.Future[Outcome]") -> None:
+    def __init__(self, item: Item, owner: Hashable, told: Callable[[Outcome | BaseException], None]) -> None:
         self.item = item
         self.owner = owner
-        self.future = future
+        self.told = told
 
 
 class GroupCommit(Generic[Item, Outcome]):
@@ -55,9 +59,9 @@ class GroupCommit(Generic[Item, Outcome]):
         self._queue_limit = queue_limit
         self._in_flight = in_flight
         # Items that may go at once. An OrderedDict takes out of its middle and from its front in O(1).
-        self._ready: OrderedDict[_Ticket[Item, Outcome], None] = OrderedDict()
+        self._ready: OrderedDict[Ticket[Item, Outcome], None] = OrderedDict()
         # Owners with an item that is ready or in flight, and what of theirs comes after it (None: nothing yet).
-        self._busy: dict[Hashable, OrderedDict[_Ticket[Item, Outcome], None] | None] = {}
+        self._busy: dict[Hashable, OrderedDict[Ticket[Item, Outcome], None] | None] = {}
         self._waiting = 0
         self._flushes: set[asyncio.Task[None]] = set()
         self._pump_is_scheduled = False
@@ -75,22 +79,25 @@ class GroupCommit(Generic[Item, Outcome]):
         """How many batches are under way."""
         return len(self._flushes)
 
+    def begin(self, item: Item, *, owner: Hashable, told: Callable[[Outcome | BaseException], None]) -> Ticket[Item, Outcome]:
+        """Queue an item; `told` is called with its outcome, or with what `flush` raised. Raises Overloaded at once."""
+        self._admit(1)
+        return self._enqueue(item, owner, told)
+
     async def submit(self, item: Item, *, owner: Hashable) -> Outcome:
         """Wait until the item's batch is flushed. Raises Overloaded at once, or what `flush` raised."""
-        self._admit(1)
-        ticket = self._enqueue(item, owner)
-        try:
-            return await ticket.future
-        except asyncio.CancelledError:
-            self._withdraw(ticket)
-            raise
+        outcome = (await self.submit_many([(item, owner)]))[0]
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
     async def submit_many(self, items: Sequence[tuple[Item, Hashable]]) -> list[Outcome | BaseException]:
         """Submit (item, owner) pairs in order, all or (Overloaded) none; what a `flush` raised is that item's value."""
         self._admit(len(items))
-        tickets = [self._enqueue(item, owner) for item, owner in items]
+        gathered = _Gathered[Outcome](len(items))
+        tickets = [self._enqueue(item, owner, partial(gathered.tell, place)) for place, (item, owner) in enumerate(items)]
         try:
-            return await asyncio.gather(*(ticket.future for ticket in tickets), return_exceptions=True)
+            return await gathered.outcomes()
         except asyncio.CancelledError:
             for ticket in tickets:
                 self._withdraw(ticket)
@@ -109,9 +116,8 @@ class GroupCommit(Generic[Item, Outcome]):
         if self._waiting + count > self._queue_limit:
             raise Overloaded()
 
-    def _enqueue(self, item: Item, owner: Hashable) -> _Ticket[Item, Outcome]:
-        loop = asyncio.get_running_loop()
-        ticket = _Ticket[Item, Outcome](item, owner, loop.create_future())
+    def _enqueue(self, item: Item, owner: Hashable, told: Callable[[Outcome | BaseException], None]) -> Ticket[Item, Outcome]:
+        ticket: Ticket[Item, Outcome] = Ticket(item, owner, told)
         self._waiting += 1
         if owner in self._busy:
             later = self._busy[owner]
@@ -124,10 +130,10 @@ class GroupCommit(Generic[Item, Outcome]):
         if not self._pump_is_scheduled and len(self._flushes) < self._in_flight:
             # Not at once: the other callers that this turn of the loop wakes shall be in the same batch.
             self._pump_is_scheduled = True
-            loop.call_soon(self._pump, context=self._context)
+            asyncio.get_running_loop().call_soon(self._pump, context=self._context)
         return ticket
 
-    def _withdraw(self, ticket: _Ticket[Item, Outcome]) -> None:
+    def _withdraw(self, ticket: Ticket[Item, Outcome]) -> None:
         """Take a ticket out of the queue, if it still waits there."""
         if ticket in self._ready:
             del self._ready[ticket]
@@ -161,24 +167,43 @@ class GroupCommit(Generic[Item, Outcome]):
         self._flushes.discard(task)
         self._pump()
 
-    async def _carry(self, batch: list[_Ticket[Item, Outcome]]) -> None:
+    async def _carry(self, batch: list[Ticket[Item, Outcome]]) -> None:
         """Flush one batch and tell its callers; never raises but when it is itself cancelled."""
         try:
-            outcomes = await self._flush([ticket.item for ticket in batch])
+            outcomes: Sequence[Outcome | BaseException] = await self._flush([ticket.item for ticket in batch])
             if len(outcomes) != len(batch):
                 raise RuntimeError(f"flush returned {len(outcomes)} outcomes for {len(batch)} items")
         except Exception as error:
-            for ticket in batch:
-                if not ticket.future.done():
-                    ticket.future.set_exception(error)
+            outcomes = [error] * len(batch)
         except BaseException:
-            for ticket in batch:
-                ticket.future.cancel()
+            self._tell(batch, [asyncio.CancelledError()] * len(batch))
             raise
-        else:
-            for ticket, outcome in zip(batch, outcomes, strict=True):
-                if not ticket.future.done():
-                    ticket.future.set_result(outcome)
-        finally:
-            for ticket in batch:
-                self._release(ticket.owner)
+        self._tell(batch, outcomes)
+
+    def _tell(self, batch: list[Ticket[Item, Outcome]], outcomes: Sequence[Outcome | BaseException]) -> None:
+        for ticket, outcome in zip(batch, outcomes, strict=True):
+            try:
+                ticket.told(outcome)
+            except Exception:
+                log.exception("an answer could not be given")  # the others still can
+            self._release(ticket.owner)
+
+
+class _Gathered(Generic[Outcome]):
+    """The outcomes of several items, whichever come first."""
+
+    def __init__(self, count: int) -> None:
+        self._told: dict[int, Outcome | BaseException] = {}
+        self._count = count
+        self._all = asyncio.get_running_loop().create_future()
+        if count == 0:
+            self._all.set_result(None)
+
+    def tell(self, place: int, outcome: Outcome | BaseException) -> None:
+        self._told[place] = outcome
+        if len(self._told) == self._count and not self._all.done():
+            self._all.set_result(None)
+
+    async def outcomes(self) -> list[Outcome | BaseException]:
+        await self._all
+        return [self._told[place] for place in range(self._count)]

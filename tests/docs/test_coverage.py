@@ -18,10 +18,11 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from gaming_leaderboard.celery import QUEUES, app
 from leaderboard import metrics
-from leaderboard.api import bodies, problems, views
+from leaderboard.api import problems, writes
 from leaderboard.domain import errors, text
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.services import standings
+from leaderboard.services.checking import Asked
 from leaderboard.store import RANK_COUNT_LIMIT
 from realtime.limits import Options
 from realtime.metrics import Counters, _Exposed
@@ -219,12 +220,12 @@ def limits() -> dict[str, list[str]]:
     return {
         "`score`, `subscore`, and what they add up to": [str(-SCORE_LIMIT), str(SCORE_LIMIT)],
         "body of a submit": [f"{settings.BODY_LIMIT // 1024} KiB"],
-        "body of a batch": [f"{settings.BATCH_BODY_LIMIT // 1024**2} MiB", f"1 to {views.BATCH_ITEMS} "],
+        "body of a batch": [f"{settings.BATCH_BODY_LIMIT // 1024**2} MiB", f"1 to {writes.BATCH_ITEMS} "],
         "nesting of a body": [f"{text.BODY_DEPTH} levels"],
         "`metadata`": [f"{settings.METADATA_LIMIT} bytes", f"{text.METADATA_DEPTH} levels"],
         "`player`, `name`": [f"1 to {text.NAME_LENGTH} "],
         "`game_mode`": [f"{text.GAME_MODE_LENGTH} "],
-        "`Idempotency-Key`": [f"1 to {text.KEY_LENGTH} ", f"batch {views.BATCH_KEY_LENGTH}"],
+        "`Idempotency-Key`": [f"1 to {text.KEY_LENGTH} ", f"batch {writes.BATCH_KEY_LENGTH}"],
         "`limit`": [f"1 to {standings.LIMIT_MAX}"],
         "`offset`": [f"0 to {standings.OFFSET_MAX}"],
     }
@@ -238,7 +239,7 @@ def test_the_limits_that_are_told_are_the_ones_that_hold(what: str) -> None:
 
 
 def test_the_fields_of_a_submit_are_told() -> None:
-    assert table(API, "field").keys() == set(bodies.ScoreBody.__struct_fields__)
+    assert table(API, "field").keys() == set(Asked.__struct_fields__)
 
 
 def test_the_bounds_in_operations_are_the_ones_that_hold() -> None:

@@ -1,0 +1,102 @@
+"""A request and its answer as the routes of the hot path see them: bytes, without a framework.
+
+Every request under /api/ is made into an `ApiRequest`, whichever server took it. An operation (`writes`, `reads`) gets it
+with `told`, and calls that once, now or later, with the `Answer` or with what went wrong. Nothing waits: a submit's
+answer comes from the group commit, a cached read's at once.
+"""
+
+import asyncio
+import io
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from django.core.handlers.asgi import ASGIRequest
+
+Scope = dict[str, Any]
+Header = tuple[bytes, bytes]
+
+JSON: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+TASK_S = 20.0  # the client is told sooner that time is up; this ends what hangs
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+_process = token_hex(6)
+_numbers = count()
+_tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
+
+
+class Answer(NamedTuple):
+    """`headers` are lower case; the lane adds length and request id."""
+
+    status: int
+    body: bytes
+    headers: tuple[Header, ...] = JSON
+
+
+Told = Callable[[Answer | BaseException], None]
+
+
+class DjangoApiRequest(ASGIRequest):
+    """Django's request, for what is not on the hot path: sessions, CORS, the routes of Django's resolver."""
+
+    def __init__(self, scope: Scope, request: "ApiRequest") -> None:
+        super().__init__(scope, io.BytesIO(request.body))
+        self.api = request
+        self.request_id = request.request_id
+
+
+class ApiRequest:
+    """`headers` by their lower-case names, those that came twice joined by a comma. `route` and `began` are the handler's."""
+
+    __slots__ = ("_django", "_scope", "began", "body", "headers", "method", "path", "query", "request_id", "route")
+
+    def __init__(self, *, method: str, path: str, query: bytes, headers: Sequence[Header], body: bytes, scope: Callable[[], Scope]) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = dict(headers)
+        if len(self.headers) < len(headers):
+            self.headers = _joined(headers)
+        self.body = body
+        self.route = "none"
+        self.began = 0.0
+        self._scope = scope
+        self._django: DjangoApiRequest | None = None
+        given = self.headers.get(b"x-request-id")
+        self.request_id = given.decode() if given is not None and REQUEST_ID.fullmatch(given) else f"{_process}{next(_numbers):08x}"
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def django(self) -> DjangoApiRequest:
+        """The same request as Django has it; made when it is first asked for."""
+        if self._django is None:
+            self._django = DjangoApiRequest(self._scope(), self)
+        return self._django
+
+
+def in_a_task(work: Awaitable[None], told: Told) -> None:
+    """For an operation that has to wait. `work` tells its answer itself; what it raises is told here."""
+    task = asyncio.get_running_loop().create_task(_run(work, told))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _run(work: Awaitable[None], told: Told) -> None:
+    try:
+        async with asyncio.timeout(TASK_S):
+            await work
+    except Exception as error:
+        told(error)
+
+
+def _joined(headers: Sequence[Header]) -> dict[bytes, bytes]:
+    """As Django joins them."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        separator = b"; " if name == b"cookie" else b","
+        found[name] = found[name] + separator + value if name in found else value
+    return found

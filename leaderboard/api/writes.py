@@ -1,0 +1,101 @@
+"""The operations that submit scores. See `request` for what an operation is."""
+
+from functools import partial
+
+import msgspec
+
+from leaderboard import metrics, runtime
+from leaderboard.api import bodies, problems
+from leaderboard.api.auth import authenticate, held_credential
+from leaderboard.api.request import JSON, Answer, ApiRequest, Told, in_a_task
+from leaderboard.domain.errors import InvalidBody, InvalidIdempotencyKey, Refusal
+from leaderboard.domain.text import check_idempotency_key
+from leaderboard.services import submit
+from leaderboard.services.checking import Asked
+from leaderboard.services.credentials import Credential
+
+BATCH_ITEMS = 1000
+BATCH_KEY_LENGTH = 250  # each item's own key is this one, a colon and its place: 255 in all
+
+_REPLAYED = (*JSON, (b"idempotency-replayed", b"true"))
+
+_landed, _replayed = metrics.SUBMITTED.labels("landed"), metrics.SUBMITTED.labels("replayed")
+_encode = msgspec.json.Encoder().encode
+
+
+def post_score(request: ApiRequest, told: Told) -> None:
+    """Submit one score: 201 with its rank on every board that it feeds."""
+    credential = held_credential(request)
+    if credential is None:
+        in_a_task(_post_score_of_a_stranger(request, told), told)
+    else:
+        _submit(request, credential, told)
+
+
+def post_batch(request: ApiRequest, told: Told) -> None:
+    """Submit up to 1000 scores: 200 with, per item, its 201 body or its problem."""
+    in_a_task(_post_batch(request, told), told)
+
+
+async def _post_score_of_a_stranger(request: ApiRequest, told: Told) -> None:
+    _submit(request, await authenticate(request), told)
+
+
+def _submit(request: ApiRequest, credential: Credential, told: Told) -> None:
+    asked, key = bodies.read_score(request), request.header(b"idempotency-key")
+    try:
+        runtime.services().submits.begin(asked, key, credential=credential, now=runtime.utc_now(), told=partial(_submitted, told))
+    except Refusal as refusal:
+        _submitted(told, refusal)
+
+
+def _submitted(told: Told, outcome: submit.Answer | BaseException) -> None:
+    _count(outcome)
+    told(Answer(201, outcome.body, _REPLAYED if outcome.replayed else JSON) if isinstance(outcome, submit.Answer) else outcome)
+
+
+async def _post_batch(request: ApiRequest, told: Told) -> None:
+    credential = held_credential(request) or await authenticate(request)
+    items = bodies.read_batch(request)
+    if not 1 <= len(items) <= BATCH_ITEMS:
+        raise InvalidBody(f'"scores" must hold 1 to {BATCH_ITEMS} items.', errors=[{"field": "scores", "detail": f"1..{BATCH_ITEMS}"}])
+    keys = _item_keys(request.header(b"idempotency-key"), len(items))
+    asked: list[tuple[Asked, str | None]] = []
+    refused: dict[int, Refusal] = {}
+    for position, raw in enumerate(items):
+        try:
+            asked.append((bodies.decode_score(raw), keys[position]))
+        except Refusal as refusal:
+            refused[position] = refusal
+    answers = iter(await runtime.services().submits.submit_many(asked, credential=credential, now=runtime.utc_now()))
+    results = [refused[position] if position in refused else next(answers) for position in range(len(items))]
+    told(Answer(200, _batch_body(results, request.request_id)))
+
+
+def _item_keys(key: str | None, count: int) -> list[str | None]:
+    """Each item of a batch has a key of its own, so that a retried batch counts nothing twice."""
+    if key is None:
+        return [None] * count
+    if len(key) > BATCH_KEY_LENGTH:
+        raise InvalidIdempotencyKey(f"The Idempotency-Key of a batch has at most {BATCH_KEY_LENGTH} characters.")
+    check_idempotency_key(key)
+    return [f"{key}:{position}" for position in range(count)]
+
+
+def _batch_body(results: list[submit.Answer | Refusal], request_id: str) -> bytes:
+    """Answers are encoded already; they are put in as they are."""
+    parts = []
+    for result in results:
+        _count(result)
+        if isinstance(result, submit.Answer):
+            parts.append(result.body)
+        else:
+            parts.append(_encode({"error": problems.document(result, request_id)}))
+    return b'{"results":[' + b",".join(parts) + b"]}"
+
+
+def _count(outcome: submit.Answer | BaseException) -> None:
+    if isinstance(outcome, submit.Answer):
+        (_replayed if outcome.replayed else _landed).inc()
+    else:
+        metrics.SUBMITTED.labels(outcome.code if isinstance(outcome, Refusal) else "internal_error").inc()
