@@ -9,13 +9,18 @@ answers, `Expect: 100-continue`, limits on concurrency) goes on through uvicorn'
 The application puts its handler into the lifespan's state as `api`; without it every request goes through ASGI.
 """
 
+import logging
 import re
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gaming_leaderboard.handler import PREFIXES, WITHOUT_BODY, ApiHandler, body_limit, too_large
+from leaderboard.api import problems
 from leaderboard.api.request import JSON, Answer, ApiRequest, Scope
+from leaderboard.domain.errors import InternalError
+
+log = logging.getLogger(__name__)
 
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 _LEAVE_TO_ASGI = frozenset((b"cookie", b"expect", b"upgrade"))
@@ -161,7 +166,13 @@ class Exchange:
         if self.disconnected or protocol.transport.is_closing():
             self.response_complete = True
             return
-        protocol.transport.write(self._head(answer) + (b"" if self._request.method == "HEAD" else answer.body))
+        try:
+            head = self._head(answer)
+        except ValueError:
+            log.exception("an answer that can't be sent", extra={"path": self._request.path, "request_id": self._request.request_id})
+            answer = problems.answer(InternalError("See the log for this request_id."), self._request.request_id)
+            head = self._head(answer)
+        protocol.transport.write(head if self._request.method == "HEAD" else head + answer.body)
         self.response_complete = True
         if not self.keep_alive:
             protocol.transport.close()

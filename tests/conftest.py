@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from leaderboard import runtime
 from leaderboard.services import Services
 from tests.cast import Cast
+from tests.servers.web import serving
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what a failure prints
 
@@ -32,13 +34,36 @@ async def services(database_url: str, redis_url: str, monkeypatch: pytest.Monkey
     await built.aclose()
 
 
-@pytest.fixture
-async def api(services: Services) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of the API in this process."""
+@pytest.fixture(params=["asgi", "server"])
+async def api(services: Services, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the API in this process, by each lane: through ASGI, and straight from the server's protocol."""
+    from asgi import application
     from gaming_leaderboard.handler import ApiHandler
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(ApiHandler()), base_url="http://localhost") as client:
+    if request.param == "asgi":
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(ApiHandler()), base_url="http://localhost") as client:
+            yield client
+        return
+    async with (
+        serving(lane_of(ApiHandler(), application), lifespan="on") as (_, port),
+        httpx.AsyncClient(base_url=f"http://localhost:{port}") as client,
+    ):
         yield client
+
+
+def lane_of(handler: Any, application: Any) -> Any:
+    """The application with this handler in its lifespan's state, and without what it does to the process at its end."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            scope["state"]["api"] = handler
+            for moment in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{moment}.complete"})
+        else:
+            await application(scope, receive, send)
+
+    return app
 
 
 @pytest.fixture
@@ -55,5 +80,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         callspec = getattr(item, "callspec", None)
-        if fixtures & SLOW_FIXTURES or (callspec is not None and "postgres" in callspec.params.values()):
+        if fixtures & SLOW_FIXTURES or (callspec is not None and {"postgres", "server"} & set(map(str, callspec.params.values()))):
             item.add_marker(pytest.mark.slow)

@@ -1,0 +1,261 @@
+"""The server's protocol: what it keeps of HTTP/1.1 on its shorter way, and what it leaves to ASGI. Over real connections."""
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from gaming_leaderboard.handler import ApiHandler
+from gaming_leaderboard.server import HttpProtocol
+from tests.conftest import lane_of
+from tests.servers.web import serving
+
+BIG = b"x" * 500_000
+
+gates: dict[str, asyncio.Event] = {}
+
+
+async def echo(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body, content_type="text/plain")
+
+
+async def gated(request: HttpRequest) -> HttpResponse:
+    await gates.setdefault("gate", asyncio.Event()).wait()
+    return HttpResponse("gated", content_type="text/plain")
+
+
+async def big(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(BIG, content_type="text/plain")
+
+
+async def split(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse("never seen")
+    response.headers._store["x-evil"] = ("X-Evil", "a\r\nSet-Cookie: b")  # past Django's own check
+    return response
+
+
+urlpatterns = [path("api/echo/", echo), path("api/gated/", gated), path("api/big/", big), path("api/split/", split)]
+
+
+class Wire:
+    """A client that says exactly what it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def send(self, method: str, target: str, *lines: str, body: bytes = b"", version: str = "1.1") -> None:
+        length = (f"Content-Length: {len(body)}",) if body else ()
+        head = "\r\n".join((f"{method} {target} HTTP/{version}", "Host: localhost", *length, *lines, "", ""))
+        self.writer.write(head.encode() + body)
+
+    async def answer(self, *, has_body: bool = True) -> tuple[int, str, bytes]:
+        """Status, head and body."""
+        async with asyncio.timeout(10):
+            head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+            length = re.search(r"content-length: (\d+)", head)
+            body = await self.reader.readexactly(int(length[1])) if length and has_body else b""
+        return int(head[9:12]), head, body
+
+    async def ask(self, method: str, target: str, *lines: str, body: bytes = b"") -> tuple[int, str, bytes]:
+        self.send(method, target, *lines, body=body)
+        return await self.answer(has_body=method != "HEAD")
+
+    async def is_closed(self) -> bool:
+        async with asyncio.timeout(10):
+            return await self.reader.read(1) == b""
+
+
+class Site:
+    def __init__(self, server: uvicorn.Server, port: int, scopes: list[str]) -> None:
+        self.server, self.port = server, port
+        self.through_asgi = scopes  # the paths that came that way
+        self._wires: list[Wire] = []
+
+    async def connect(self) -> Wire:
+        self._wires.append(Wire(*await asyncio.open_connection("127.0.0.1", self.port)))
+        return self._wires[-1]
+
+    async def hang_up(self) -> None:
+        for wire in self._wires:
+            wire.writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+    @property
+    def protocols(self) -> list[HttpProtocol]:
+        return [protocol for protocol in self.server.server_state.connections if isinstance(protocol, HttpProtocol)]
+
+
+@asynccontextmanager
+async def open_site(**options: Any) -> AsyncIterator[Site]:
+    handler, scopes = ApiHandler(), []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope["path"])
+        await handler(scope, receive, send)
+
+    gates.clear()
+    async with serving(lane_of(handler, application), lifespan="on", **options) as (server, port):
+        site = Site(server, port, scopes)
+        try:
+            yield site
+        finally:
+            await site.hang_up()
+
+
+@pytest.fixture
+async def site(settings: Any) -> AsyncIterator[Site]:
+    settings.ROOT_URLCONF = __name__
+    async with open_site() as site:
+        yield site
+
+
+@pytest.fixture
+async def wire(site: Site) -> Wire:
+    return await site.connect()
+
+
+async def test_a_connection_serves_one_request_after_the_other(site: Site, wire: Wire) -> None:
+    for body in (b"one", b"two", b"three"):
+        assert (await wire.ask("POST", "/api/echo/", body=body))[2] == body
+    assert site.through_asgi == []
+    assert site.server.server_state.total_requests == 3
+
+
+async def test_requests_sent_ahead_are_answered_in_their_order(site: Site, wire: Wire) -> None:
+    wire.send("GET", "/api/gated/")
+    for body in (b"second", b"third"):
+        wire.send("POST", "/api/echo/", body=body)
+    await asyncio.sleep(0.05)
+    gates["gate"].set()
+    assert [(await wire.answer())[2] for _ in range(3)] == [b"gated", b"second", b"third"]
+    assert site.through_asgi == ["/api/echo/", "/api/echo/"]
+
+
+async def test_a_target_is_split_and_decoded_as_by_asgi(wire: Wire) -> None:
+    target = "/api/n%C3%B6/%2e?limit=1&a=%20"
+    straight, through = [await wire.ask("GET", target, "X-Request-ID: same", *lines) for lines in ((), ("Cookie: a=b",))]
+    assert "/api/nö/." in straight[2].decode()
+    assert straight[2] == through[2]
+
+
+async def test_cookies_and_expectations_go_through_asgi(site: Site, wire: Wire) -> None:
+    assert (await wire.ask("POST", "/api/echo/", "Cookie: a=b", body=b"x"))[2] == b"x"
+    wire.send("POST", "/api/echo/", "Expect: 100-continue", "Content-Length: 2")
+    assert (await wire.answer(has_body=False))[0] == 100
+    wire.writer.write(b"ok")
+    assert (await wire.answer())[2] == b"ok"
+    assert site.through_asgi == ["/api/echo/", "/api/echo/"]
+
+
+async def test_a_body_in_chunks_is_put_together(wire: Wire) -> None:
+    wire.send("POST", "/api/echo/", "Transfer-Encoding: chunked")
+    for chunk in (b"3\r\nabc\r\n", b"2\r\nde\r\n", b"0\r\n\r\n"):
+        wire.writer.write(chunk)
+        await asyncio.sleep(0.01)
+    assert (await wire.answer())[2] == b"abcde"
+
+
+async def test_the_rest_of_a_body_that_is_too_large_is_thrown_away(wire: Wire) -> None:
+    status, _, body = await wire.ask("POST", "/api/echo/", body=b"x" * (settings.BODY_LIMIT + 200_000))
+    assert (status, b"body_too_large" in body) == (413, True)
+    assert (await wire.ask("POST", "/api/echo/", body=b"next"))[2] == b"next"
+
+
+async def test_a_head_request_has_the_length_and_no_body(wire: Wire) -> None:
+    status, head, _ = await wire.ask("HEAD", "/api/gated/nothing/")
+    assert status == 404
+    assert int(re.search(r"content-length: (\d+)", head)[1]) > 0  # type: ignore[index]
+    assert (await wire.ask("POST", "/api/echo/", body=b"next"))[2] == b"next"
+
+
+async def test_who_asks_for_an_end_gets_it(site: Site, wire: Wire) -> None:
+    _, head, _ = await wire.ask("POST", "/api/echo/", "Connection: close", body=b"x")
+    assert "connection: close" in head
+    assert await wire.is_closed()
+    old = await site.connect()
+    old.send("POST", "/api/echo/", body=b"old", version="1.0")
+    assert (await old.answer())[2] == b"old"
+    assert await old.is_closed()
+
+
+async def test_what_is_no_http_is_refused(wire: Wire) -> None:
+    wire.writer.write(b"NONSENSE\r\n\r\n")
+    assert (await wire.answer())[0] == 400
+    assert await wire.is_closed()
+
+
+async def test_no_answer_carries_a_line_break_in_a_header(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.CRITICAL, logger="gaming_leaderboard.server"):
+        status, head, _ = await wire.ask("GET", "/api/split/")
+    assert (status, "evil" in head.lower(), "set-cookie" in head.lower()) == (500, False, False)
+
+
+async def test_an_idle_connection_is_closed_and_a_busy_one_is_not(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    async with open_site(timeout_keep_alive=0.1) as site:
+        busy, idle = await site.connect(), await site.connect()
+        for wire in (busy, idle):
+            await wire.ask("POST", "/api/echo/", body=b"x")
+        busy.send("GET", "/api/gated/")
+        assert await idle.is_closed()
+        gates.setdefault("gate", asyncio.Event()).set()
+        assert (await busy.answer())[2] == b"gated"
+        assert await busy.is_closed()
+
+
+async def test_a_request_that_comes_in_slowly_is_not_taken_for_idleness(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    async with open_site(timeout_keep_alive=0.1) as site:
+        slow, idle = await site.connect(), await site.connect()
+        for wire in (slow, idle):
+            await wire.ask("POST", "/api/echo/", body=b"x")
+        slow.writer.write(b"POST /api/echo/ HTTP/1.1\r\nHost: localhost\r\n")
+        assert await idle.is_closed()
+        slow.writer.write(b"Content-Length: 2\r\n\r\nok")
+        assert (await slow.answer())[2] == b"ok"
+
+
+async def test_a_stopping_server_finishes_what_is_under_way(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    async with open_site() as site:
+        busy, idle = await site.connect(), await site.connect()
+        await idle.ask("POST", "/api/echo/", body=b"x")
+        busy.send("GET", "/api/gated/")
+        while "gate" not in gates:
+            await asyncio.sleep(0.01)
+        site.server.should_exit = True
+        assert await idle.is_closed()
+        gates["gate"].set()
+        _, head, body = await busy.answer()
+        assert (body, "connection: close" in head) == (b"gated", True)
+        assert await busy.is_closed()
+
+
+async def test_a_client_that_hangs_up_is_nobodys_error(site: Site, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    wire.send("GET", "/api/gated/")
+    while "gate" not in gates:
+        await asyncio.sleep(0.01)
+    wire.writer.transport.abort()
+    while site.protocols:
+        await asyncio.sleep(0.01)
+    gates["gate"].set()
+    await asyncio.sleep(0.05)
+    assert caplog.records == []
+
+
+async def test_a_client_that_does_not_read_is_answered_no_further(site: Site, wire: Wire) -> None:
+    for _ in range(100):
+        wire.send("GET", "/api/big/")
+    while not site.protocols or not site.protocols[0].flow.write_paused:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert site.protocols[0].transport.get_write_buffer_size() < 3 * len(BIG)
+    assert [(await wire.answer())[2] == BIG for _ in range(100)] == [True] * 100
