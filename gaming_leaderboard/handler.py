@@ -8,21 +8,24 @@ Django's own handler, which hops through threads several times a request. What i
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from functools import partial
+from time import monotonic
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.core.signals import got_request_exception
-from django.http import HttpRequest, HttpResponse
+from django.core.signals import got_request_exception, request_finished, request_started
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
-from prometheus_client import Counter
 
 from leaderboard import metrics
 from leaderboard.api import problems, routes
-from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, in_a_task
+from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, headers_of, in_a_task
 from leaderboard.domain.errors import BodyTooLarge, InternalError, InvalidParameter, NotFound, Refusal, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -48,17 +51,16 @@ class ApiHandler:
         self._hosts: set[bytes] = set()
         self._open: dict[ApiRequest, Told] = {}  # in the order they came
         self._watch: asyncio.TimerHandle | None = None
-        self._counters: dict[tuple[str, str, int], Counter] = {}
 
     def begin(self, request: ApiRequest, told: Callable[[Answer], None], *, refused: Refusal | None = None) -> None:
         """Answer a request: `told` is called once, now or later. `refused` is what the lane found wrong with it."""
-        finish = partial(self._finish, request, told)
-        self._open[request] = finish
-        self._see_to_deadlines(request)
+        finish = self._open[request] = partial(self._finish, request, told)
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(DEADLINE_S, self._tell_the_late)
         try:
             if refused is not None:
                 raise refused
-            if request.headers.get(b"host") not in self._hosts:
+            if request.headers.get(b"host") not in self._hosts or b"x-forwarded-host" in request.headers:
                 self._check_host(request)
             found = routes.find(request.method, request.path)
             if found is None:
@@ -78,13 +80,13 @@ class ApiHandler:
             method=scope["method"],
             path=scope["path"],
             query=scope.get("query_string", b""),
-            headers=scope["headers"],
+            headers=headers_of(scope["headers"]),
             body=body if isinstance(body, bytes) else b"",
             scope=lambda: scope,
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.begin(request, partial(_settle, future), refused=body if isinstance(body, Refusal) else None)
-        await _send(request, await future, send)
+        await _send(request, await future, receive, send)
 
     # --- The end of a request ----------------------------------------------------------------------------------------
 
@@ -95,7 +97,7 @@ class ApiHandler:
         answer = outcome if isinstance(outcome, Answer) else self._problem(request, outcome)
         if b"origin" in request.headers:
             answer = self._with_cors(request, answer)
-        self._count(request.route, request.method, answer.status)
+        metrics.REQUESTS.add(request.route, request.method, answer.status)
         told(answer)
 
     def _problem(self, request: ApiRequest, error: BaseException) -> Answer:
@@ -107,27 +109,13 @@ class ApiHandler:
             error = InternalError("See the log for this request_id.")
         return problems.answer(error, request.request_id)
 
-    def _count(self, route: str, method: str, status: int) -> None:
-        key = (route, method, status)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._counters[key] = metrics.REQUESTS.labels(*key)
-        counter.inc()
-
-    def _see_to_deadlines(self, request: ApiRequest) -> None:
-        """One timer for all: requests stand in the order they came, so the first is the first that is due."""
-        loop = asyncio.get_running_loop()
-        request.began = loop.time()
-        if self._watch is None:
-            self._watch = loop.call_later(DEADLINE_S, self._tell_the_late)
-
     def _tell_the_late(self) -> None:
+        """One timer for all: requests stand in the order they came, so the first is the first that is due."""
         self._watch = None
-        loop = asyncio.get_running_loop()
-        late = loop.time() - DEADLINE_S
+        late = monotonic() - DEADLINE_S
         for request, finish in list(self._open.items()):
             if request.began > late:
-                self._watch = loop.call_at(request.began + DEADLINE_S, self._tell_the_late)
+                self._watch = asyncio.get_running_loop().call_later(request.began - late, self._tell_the_late)
                 return
             finish(TimeoutError())
 
@@ -140,14 +128,22 @@ class ApiHandler:
     # --- What is not on the hot path ---------------------------------------------------------------------------------
 
     async def _by_django(self, request: ApiRequest, told: Told) -> None:
-        """A path that has no operation: Django's resolver, its views and its responses."""
+        """A path that has no operation: Django's resolver, its views and its responses and the signals that close the ORM's connections."""
         page = request.django()
+        await request_started.asend(sender=type(self), scope=page.scope)
         preflight = self._cors.check_preflight(page) if request.method == "OPTIONS" else None
-        response = preflight if isinstance(preflight, HttpResponse) else await self._view(request, page)
-        headers = _headers(response) + tuple((b"set-cookie", cookie.OutputString().encode("ascii")) for cookie in response.cookies.values())
-        told(Answer(response.status_code, response.content, headers))
+        try:
+            response: HttpResponseBase = preflight if isinstance(preflight, HttpResponseBase) else await self._view(request, page)
+        except BaseException:
+            await request_finished.asend(sender=type(self))
+            raise
+        if isinstance(response, StreamingHttpResponse):
+            told(Answer(response.status_code, b"", _headers(response), _pieces(response)))
+        elif isinstance(response, HttpResponse):
+            await sync_to_async(response.close, thread_sensitive=True)()
+            told(Answer(response.status_code, response.content, _headers(response)))
 
-    async def _view(self, request: ApiRequest, page: HttpRequest) -> HttpResponse:
+    async def _view(self, request: ApiRequest, page: HttpRequest) -> HttpResponseBase:
         try:
             match = get_resolver().resolve(page.path_info)
         except Resolver404:
@@ -155,7 +151,7 @@ class ApiHandler:
             raise NotFound(f"There is nothing at {page.path_info!r}.{hint}") from None
         page.resolver_match = match
         request.route = match.route
-        response: HttpResponse = await match.func(page, *match.args, **match.kwargs)
+        response: HttpResponseBase = await match.func(page, *match.args, **match.kwargs)
         return response
 
     def _check_host(self, request: ApiRequest) -> None:
@@ -164,7 +160,7 @@ class ApiHandler:
             request.django().get_host()
         except DisallowedHost:
             raise InvalidParameter("The Host header names no host of this service.") from None
-        if len(self._hosts) < HOSTS_HELD and b"x-forwarded-host" not in request.headers:
+        if len(self._hosts) < HOSTS_HELD:
             self._hosts.add(request.headers.get(b"host", b""))
 
 
@@ -204,13 +200,49 @@ def _settle(future: "asyncio.Future[Answer]", answer: Answer) -> None:
         future.set_result(answer)
 
 
-def _headers(response: HttpResponse) -> tuple[Header, ...]:
-    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items())
+def _headers(response: HttpResponseBase) -> tuple[Header, ...]:
+    cookies = [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (*response.items(), *cookies))
 
 
-async def _send(request: ApiRequest, answer: Answer, send: Send) -> None:
+async def _pieces(response: StreamingHttpResponse) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in aiter(response):
+            yield piece
+    finally:
+        await sync_to_async(response.close, thread_sensitive=True)()
+
+
+async def _send(request: ApiRequest, answer: Answer, receive: Receive, send: Send) -> None:
     headers = [*answer.headers, (b"x-request-id", request.request_id.encode())]
-    if answer.status not in WITHOUT_BODY:
+    if answer.stream is None and answer.status not in WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if answer.stream is not None and request.method != "HEAD":
+        await _send_stream(answer.stream, receive, send)
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
+
+
+async def _send_stream(stream: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
+    """Until it ends or the client hangs up; the stream is closed either way."""
+
+    async def pump() -> None:
+        async with aclosing(stream):
+            async for piece in stream:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    pumping = asyncio.create_task(pump())
+    gone = asyncio.create_task(_until_gone(receive))
+    try:
+        await asyncio.wait((pumping, gone), return_when=asyncio.FIRST_COMPLETED)
+        if pumping.done():
+            pumping.result()  # raises what broke it off: the server then closes the connection
+    finally:
+        for task in (pumping, gone):
+            task.cancel()
+        await asyncio.gather(pumping, gone, return_exceptions=True)
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -9,15 +9,20 @@ answers, `Expect: 100-continue`, limits on concurrency) goes on through uvicorn'
 The application puts its handler into the lifespan's state as `api`; without it every request goes through ASGI.
 """
 
+import asyncio
 import logging
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gaming_leaderboard.handler import PREFIXES, WITHOUT_BODY, ApiHandler, body_limit, too_large
 from leaderboard.api import problems
-from leaderboard.api.request import JSON, Answer, ApiRequest, Scope
+from leaderboard.api.request import Answer, ApiRequest, Header, Scope, headers_of, in_a_task
 from leaderboard.domain.errors import InternalError
 
 log = logging.getLogger(__name__)
@@ -25,11 +30,15 @@ log = logging.getLogger(__name__)
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 _LEAVE_TO_ASGI = frozenset((b"cookie", b"expect", b"upgrade"))
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_JSON_HEAD = b"content-type: application/json\r\n"
 
 
 class HttpProtocol(HttpToolsProtocol):
     """One connection. `cycle` is the request under way, an `Exchange` or uvicorn's own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.api: ApiHandler | None = self.app_state.get("api")
+        self._is_plain = self.limit_concurrency is None and not self.root_path
 
     _exchange: "Exchange | None" = None
     _is_reading = False  # a request has begun to come in
@@ -44,14 +53,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_reading = False
-        api = self.app_state.get("api")
-        if api is not None and self._may_go_straight():
-            self.cycle = self._exchange = Exchange(self, api)  # type: ignore[assignment]  # what uvicorn asks of a cycle, it has
+        headers = headers_of(self.headers)
+        if self.api is not None and self._may_go_straight(headers):
+            self.cycle = self._exchange = Exchange(self, self.api, headers)  # type: ignore[assignment]  # what uvicorn asks of a cycle, it has
             return
-        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        url, lines, expect = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
-        self.url, self.headers, self.expect_100_continue = url, headers, expect
-        self.scope["headers"] = headers
+        self.url, self.headers, self.expect_100_continue = url, lines, expect
+        self.scope["headers"] = lines
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -66,14 +75,13 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._exchange.begin()
 
-    def _may_go_straight(self) -> bool:
+    def _may_go_straight(self, headers: dict[bytes, bytes]) -> bool:
         return (
-            self.url.startswith(_PREFIXES)
+            self._is_plain
             and (self.cycle is None or self.cycle.response_complete)
+            and self.url.startswith(_PREFIXES)
+            and _LEAVE_TO_ASGI.isdisjoint(headers)
             and not self.flow.write_paused
-            and _LEAVE_TO_ASGI.isdisjoint([name for name, _ in self.headers])
-            and self.limit_concurrency is None
-            and not self.root_path
             and self.parser.get_http_version() == "1.1"
         )
 
@@ -119,33 +127,42 @@ class HttpProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
 
 
-class _Nobody:
-    """Where uvicorn wakes a cycle that waits for a message; an exchange does not wait."""
-
-    def set(self) -> None: ...
-
-
 class Exchange:
     """One request on its shorter way. uvicorn reads and sets `keep_alive`, `disconnected`, `response_complete` and `message_event`."""
 
-    __slots__ = ("_api", "_limit", "_parts", "_protocol", "_request", "_size", "disconnected", "keep_alive", "response_complete")
+    __slots__ = (
+        "_api",
+        "_limit",
+        "_parts",
+        "_protocol",
+        "_request",
+        "_size",
+        "_streaming",
+        "disconnected",
+        "keep_alive",
+        "response_complete",
+    )
 
-    message_event = _Nobody()
-
-    def __init__(self, protocol: HttpProtocol, api: ApiHandler) -> None:
+    def __init__(self, protocol: HttpProtocol, api: ApiHandler, headers: dict[bytes, bytes]) -> None:
         self._protocol, self._api = protocol, api
         self.keep_alive: bool = protocol.parser.should_keep_alive()
         self.disconnected = self.response_complete = False
-        path, _, query = protocol.url.partition(b"?")
-        text = path.decode("latin-1")
-        if "%" in text:
-            text = unquote(text)
+        path, query, self._limit = _target(protocol.url)
         self._request = ApiRequest(
-            method=protocol.parser.get_method().decode(), path=text, query=query, headers=protocol.headers, body=b"", scope=self._scope
+            method=protocol.parser.get_method().decode(), path=path, query=query, headers=headers, body=b"", scope=self._scope
         )
-        self._limit = body_limit(text)
         self._parts: list[bytes] = []
         self._size = 0
+        self._streaming: asyncio.Task[None] | None = None
+
+    @property
+    def message_event(self) -> "Exchange":
+        return self
+
+    def set(self) -> None:
+        """The message that uvicorn has for a cycle under way: its client is gone."""
+        if self._streaming is not None:
+            self._streaming.cancel()
 
     def take(self, part: bytes) -> None:
         """A piece of the body. The rest of one that is too large is read and thrown away."""
@@ -158,7 +175,7 @@ class Exchange:
 
     def begin(self) -> None:
         if self._parts is not _REFUSED:
-            self._request.body = b"".join(self._parts)
+            self._request.body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._api.begin(self._request, self._answer)
 
     def _answer(self, answer: Answer) -> None:
@@ -172,25 +189,46 @@ class Exchange:
             log.exception("an answer that can't be sent", extra={"path": self._request.path, "request_id": self._request.request_id})
             answer = problems.answer(InternalError("See the log for this request_id."), self._request.request_id)
             head = self._head(answer)
+        if answer.stream is not None and self._request.method != "HEAD":
+            self._streaming = in_a_task(self._write_stream(head, answer.stream), self._broke_off, timeout_s=None)
+            return
         protocol.transport.write(head if self._request.method == "HEAD" else head + answer.body)
+        self._end()
+
+    async def _write_stream(self, head: bytes, stream: AsyncGenerator[bytes, None]) -> None:
+        """In chunks, no faster than the client reads."""
+        protocol = self._protocol
+        protocol.transport.write(head)
+        async with aclosing(stream):
+            async for piece in stream:
+                await protocol.flow.drain()
+                if self.disconnected or protocol.transport.is_closing():
+                    return
+                if piece:
+                    protocol.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        protocol.transport.write(b"0\r\n\r\n")
+        self._end()
+
+    def _broke_off(self, error: Answer | BaseException) -> None:
+        """The client sees that the last chunk is missing."""
+        log.error("a stream broke off", extra={"path": self._request.path, "request_id": self._request.request_id}, exc_info=error)  # type: ignore[arg-type]
+        self._protocol.transport.close()
+
+    def _end(self) -> None:
+        protocol = self._protocol
         self.response_complete = True
         if not self.keep_alive:
             protocol.transport.close()
         protocol.on_response_complete()
 
     def _head(self, answer: Answer) -> bytes:
-        headers = [*self._protocol.server_state.default_headers]
-        if answer.headers is not JSON:
-            headers += answer.headers
-        if not self.keep_alive:
-            headers.append((b"connection", b"close"))
-        lines = b"".join([b"%b: %b\r\n" % _checked(header) for header in headers])
+        headers = answer.headers if self.keep_alive else (*answer.headers, (b"connection", b"close"))
         return b"%b%b%bx-request-id: %b\r\n%b\r\n" % (
             STATUS_LINE[answer.status],
-            _JSON_HEAD if answer.headers is JSON else b"",
-            lines,
+            _lines(tuple(self._protocol.server_state.default_headers)),
+            _lines(headers),
             self._request.request_id.encode(),
-            b"" if answer.status in WITHOUT_BODY else b"content-length: %d\r\n" % len(answer.body),
+            _length(answer),
         )
 
     def _scope(self) -> Scope:
@@ -213,7 +251,26 @@ class Exchange:
 _REFUSED: list[bytes] = []
 
 
-def _checked(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
-    if _NOT_IN_A_HEADER.search(header[1]):
-        raise ValueError(f"not the value of a header: {header[1]!r}")
-    return header
+def _length(answer: Answer) -> bytes:
+    if answer.stream is not None:
+        return b"transfer-encoding: chunked\r\n"
+    return b"" if answer.status in WITHOUT_BODY else b"content-length: %d\r\n" % len(answer.body)
+
+
+@lru_cache(maxsize=1024)  # nearly all requests are for a few targets
+def _target(url: bytes) -> tuple[str, bytes, int]:
+    """The path, decoded; the query; and how large a body may be."""
+    path, _, query = url.partition(b"?")
+    text = path.decode("latin-1")
+    if "%" in text:
+        text = unquote(text)
+    return text, query, body_limit(text)
+
+
+@lru_cache(maxsize=1024)  # the same few again and again; a date lives for a second, an ETag for as long as its answer
+def _lines(headers: tuple[Header, ...]) -> bytes:
+    """Raises ValueError for a value that would end its line."""
+    for name, value in headers:
+        if _NOT_IN_A_HEADER.search(value):
+            raise ValueError(f"not the value of {name!r}: {value!r}")
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

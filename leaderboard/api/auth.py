@@ -1,5 +1,6 @@
 """Who asks, from the request: an API key, or a browser's session with its CSRF token."""
 
+from functools import lru_cache
 from importlib import import_module
 
 from asgiref.sync import sync_to_async
@@ -43,6 +44,7 @@ async def authenticate(request: ApiRequest) -> Credential:
     raise NotAuthenticated('Use "Authorization: Api-Key <key>", or sign in.')
 
 
+@lru_cache(maxsize=1024)
 def _api_key(header: bytes) -> bytes:
     scheme, _, key = header.partition(b" ")
     if scheme.lower() != b"api-key" or not key.strip():

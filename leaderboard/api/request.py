@@ -8,9 +8,10 @@ answer comes from the group commit, a cached read's at once.
 import asyncio
 import io
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import count
 from secrets import token_hex
+from time import monotonic
 from typing import Any, NamedTuple
 
 from django.core.handlers.asgi import ASGIRequest
@@ -28,11 +29,12 @@ _tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
 
 
 class Answer(NamedTuple):
-    """`headers` are lower case; the lane adds length and request id."""
+    """`headers` are lower case; the lane adds length and request id. With a `stream` the body comes from there, in pieces."""
 
     status: int
     body: bytes
     headers: tuple[Header, ...] = JSON
+    stream: AsyncGenerator[bytes, None] | None = None
 
 
 Told = Callable[[Answer | BaseException], None]
@@ -48,20 +50,20 @@ class DjangoApiRequest(ASGIRequest):
 
 
 class ApiRequest:
-    """`headers` by their lower-case names, those that came twice joined by a comma. `route` and `began` are the handler's."""
+    """`headers` are by lower-case name. `route` names the operation in metrics; `began` is in seconds of the monotonic clock."""
 
     __slots__ = ("_django", "_scope", "began", "body", "headers", "method", "path", "query", "request_id", "route")
 
-    def __init__(self, *, method: str, path: str, query: bytes, headers: Sequence[Header], body: bytes, scope: Callable[[], Scope]) -> None:
+    def __init__(
+        self, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes, scope: Callable[[], Scope]
+    ) -> None:
         self.method = method
         self.path = path
         self.query = query
-        self.headers = dict(headers)
-        if len(self.headers) < len(headers):
-            self.headers = _joined(headers)
+        self.headers = headers
         self.body = body
         self.route = "none"
-        self.began = 0.0
+        self.began = monotonic()
         self._scope = scope
         self._django: DjangoApiRequest | None = None
         given = self.headers.get(b"x-request-id")
@@ -78,24 +80,28 @@ class ApiRequest:
         return self._django
 
 
-def in_a_task(work: Awaitable[None], told: Told) -> None:
+def in_a_task(work: Awaitable[None], told: Told, *, timeout_s: float | None = TASK_S) -> "asyncio.Task[None]":
     """For an operation that has to wait. `work` tells its answer itself; what it raises is told here."""
-    task = asyncio.get_running_loop().create_task(_run(work, told))
+    task = asyncio.get_running_loop().create_task(_run(work, told, timeout_s))
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
+    return task
 
 
-async def _run(work: Awaitable[None], told: Told) -> None:
+async def _run(work: Awaitable[None], told: Told, timeout_s: float | None) -> None:
     try:
-        async with asyncio.timeout(TASK_S):
+        async with asyncio.timeout(timeout_s):
             await work
     except Exception as error:
         told(error)
 
 
-def _joined(headers: Sequence[Header]) -> dict[bytes, bytes]:
-    """As Django joins them."""
-    found: dict[bytes, bytes] = {}
+def headers_of(headers: Sequence[Header]) -> dict[bytes, bytes]:
+    """By name; those that came twice are joined as Django joins them."""
+    found = dict(headers)
+    if len(found) == len(headers):
+        return found
+    found = {}
     for name, value in headers:
         separator = b"; " if name == b"cookie" else b","
         found[name] = found[name] + separator + value if name in found else value

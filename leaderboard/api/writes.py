@@ -4,7 +4,7 @@ from functools import partial
 
 import msgspec
 
-from leaderboard import metrics, runtime
+from leaderboard import runtime
 from leaderboard.api import bodies, problems
 from leaderboard.api.auth import authenticate, held_credential
 from leaderboard.api.request import JSON, Answer, ApiRequest, Told, in_a_task
@@ -19,7 +19,6 @@ BATCH_KEY_LENGTH = 250  # each item's own key is this one, a colon and its place
 
 _REPLAYED = (*JSON, (b"idempotency-replayed", b"true"))
 
-_landed, _replayed = metrics.SUBMITTED.labels("landed"), metrics.SUBMITTED.labels("replayed")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,14 +42,10 @@ async def _post_score_of_a_stranger(request: ApiRequest, told: Told) -> None:
 
 def _submit(request: ApiRequest, credential: Credential, told: Told) -> None:
     asked, key = bodies.read_score(request), request.header(b"idempotency-key")
-    try:
-        runtime.services().submits.begin(asked, key, credential=credential, now=runtime.utc_now(), told=partial(_submitted, told))
-    except Refusal as refusal:
-        _submitted(told, refusal)
+    runtime.services().submits.begin(asked, key, credential=credential, now=runtime.utc_now(), told=partial(_submitted, told))
 
 
 def _submitted(told: Told, outcome: submit.Answer | BaseException) -> None:
-    _count(outcome)
     told(Answer(201, outcome.body, _REPLAYED if outcome.replayed else JSON) if isinstance(outcome, submit.Answer) else outcome)
 
 
@@ -86,16 +81,8 @@ def _batch_body(results: list[submit.Answer | Refusal], request_id: str) -> byte
     """Answers are encoded already; they are put in as they are."""
     parts = []
     for result in results:
-        _count(result)
         if isinstance(result, submit.Answer):
             parts.append(result.body)
         else:
             parts.append(_encode({"error": problems.document(result, request_id)}))
     return b'{"results":[' + b",".join(parts) + b"]}"
-
-
-def _count(outcome: submit.Answer | BaseException) -> None:
-    if isinstance(outcome, submit.Answer):
-        (_replayed if outcome.replayed else _landed).inc()
-    else:
-        metrics.SUBMITTED.labels(outcome.code if isinstance(outcome, Refusal) else "internal_error").inc()

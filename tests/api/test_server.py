@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import uvicorn
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.signals import request_finished, request_started
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
 from gaming_leaderboard.handler import ApiHandler
@@ -42,7 +43,28 @@ async def split(request: HttpRequest) -> HttpResponse:
     return response
 
 
-urlpatterns = [path("api/echo/", echo), path("api/gated/", gated), path("api/big/", big), path("api/split/", split)]
+async def stream(request: HttpRequest) -> StreamingHttpResponse:
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            for number in range(int(request.GET["pieces"])):
+                yield b"%d;" % number
+            if "then" in request.GET:
+                await gates.setdefault(request.GET["then"], asyncio.Event()).wait()
+            if "break" in request.GET:
+                raise RuntimeError("planted")
+        finally:
+            gates.setdefault("ended", asyncio.Event()).set()
+
+    return StreamingHttpResponse(pieces(), content_type="text/plain")
+
+
+urlpatterns = [
+    path("api/stream/", stream),
+    path("api/echo/", echo),
+    path("api/gated/", gated),
+    path("api/big/", big),
+    path("api/split/", split),
+]
 
 
 class Wire:
@@ -259,3 +281,66 @@ async def test_a_client_that_does_not_read_is_answered_no_further(site: Site, wi
     await asyncio.sleep(0.1)
     assert site.protocols[0].transport.get_write_buffer_size() < 3 * len(BIG)
     assert [(await wire.answer())[2] == BIG for _ in range(100)] == [True] * 100
+
+
+LANES = pytest.mark.parametrize("lane", [(), ("Cookie: a=b",)], ids=["straight", "asgi"])
+
+
+@LANES
+async def test_a_stream_comes_in_pieces_and_leaves_the_connection_open(wire: Wire, lane: tuple[str, ...]) -> None:
+    wire.send("GET", "/api/stream/?pieces=3", *lane)
+    _, head, _ = await wire.answer()
+    assert "transfer-encoding: chunked" in head
+    async with asyncio.timeout(10):
+        assert await wire.reader.readuntil(b"0\r\n\r\n") == b"2\r\n0;\r\n2\r\n1;\r\n2\r\n2;\r\n0\r\n\r\n"
+    assert (await wire.ask("POST", "/api/echo/", body=b"next"))[2] == b"next"
+
+
+@LANES
+async def test_a_stream_ends_when_its_client_hangs_up(wire: Wire, lane: tuple[str, ...]) -> None:
+    wire.send("GET", "/api/stream/?pieces=1&then=never", *lane)
+    await wire.answer()
+    async with asyncio.timeout(10):
+        await wire.reader.readuntil(b"0;\r\n")
+        wire.writer.transport.abort()
+        await gates.setdefault("ended", asyncio.Event()).wait()
+
+
+@LANES
+async def test_a_stream_that_breaks_is_seen_to_be_broken(wire: Wire, lane: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
+    wire.send("GET", "/api/stream/?pieces=1&break", *lane)
+    await wire.answer()
+    async with asyncio.timeout(10):
+        assert not (await wire.reader.read()).endswith(b"0\r\n\r\n")
+    assert "planted" in caplog.text
+
+
+async def test_a_stream_goes_no_faster_than_its_client_reads(site: Site, wire: Wire) -> None:
+    wire.send("GET", "/api/stream/?pieces=1000000")
+    await wire.answer()
+    while not site.protocols[0].flow.write_paused:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert site.protocols[0].transport.get_write_buffer_size() < 1_000_000
+
+
+async def test_djangos_request_signals_come_in_pairs(site: Site, wire: Wire) -> None:
+    seen: list[str] = []
+
+    def started(**_: Any) -> None:
+        seen.append("started")
+
+    def finished(**_: Any) -> None:
+        seen.append("finished")
+
+    request_started.connect(started)
+    request_finished.connect(finished)
+    try:
+        for target in ("/api/echo/", "/api/nothing/", "/api/stream/?pieces=1"):
+            wire.send("GET", target, "Connection: close") if "stream" in target else await wire.ask("GET", target)
+        async with asyncio.timeout(10):
+            await wire.reader.read()
+    finally:
+        request_started.disconnect(started)
+        request_finished.disconnect(finished)
+    assert seen == ["started", "finished"] * 3
