@@ -22,7 +22,7 @@ What breaks the promise: a Redis that comes back with older data and the marker 
 the server's run id changed and calls `forget_all`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -73,9 +73,22 @@ class Index(Protocol):
     async def place(self, batch: Mapping[BoardId, Sequence[Entry]]) -> dict[BoardId, Placing | None]:
         """Put entries into their boards' order; one round trip for the whole batch, O(k log n).
 
-        None for a board that is cold. `rank` is the entry's place right after its own write (later writes of the
-        same batch may move it); an ignored write gets the held one's rank. Raises IndexUnavailable.
+        None for a board that is cold. `rank` is the player's place after the batch (a large one: after its thousand), and
+        `previous_rank` that before it. A write that moves nothing, ignored or not, gets the present rank as both. Of several
+        entries of a player the newest counts. Raises IndexUnavailable.
         """
+        ...
+
+    def record(self, session_ids: Iterable[int]) -> None:
+        """Note that nothing of these sessions is left to do, so that the sweep passes them by. Sent at once, waits for nothing.
+
+        Only after their entries were placed (on a cold board: answered None) *and* their boards marked dirty: a crash before
+        this leaves both to the sweep, one after it has lost nothing. What fails is only written again.
+        """
+        ...
+
+    async def recorded(self, words: Sequence[int]) -> dict[int, int]:
+        """Which sessions were recorded, by the words of `leaderboard.index.ledger`; those of each word that is asked for."""
         ...
 
     async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> Page:
@@ -121,7 +134,10 @@ class Index(Protocol):
         ...
 
     async def forget_all(self) -> int:
-        """Make every board cold; how many there were. Walks the whole keyspace in bounded steps: for the rare occasion."""
+        """Make every board cold and forget what was recorded; how many boards there were.
+
+        Walks the whole keyspace in bounded steps: for the rare occasion.
+        """
         ...
 
     async def boards(self) -> list[BoardId]:

@@ -1,7 +1,7 @@
 -- Shared by the scripts of the index: the bytes of encoding.py, as far as Lua must know them, and what "ready" means.
 -- Strings are never compared by < here: Lua compares them by the server's locale.
 
-local byte, sub = string.byte, string.sub
+local byte, sub, abs = string.byte, string.sub, math.abs
 
 local function version_of(value)
   local version = 0
@@ -18,11 +18,8 @@ end
 
 -- A member is three numbers; the last is the user.
 local function user_of(member)
-  local at = 1
-  for _ = 1, 2 do
-    at = at + 1 + math.abs(byte(member, at) - 128)
-  end
-  return sub(member, at)
+  local session = 2 + abs(byte(member, 1) - 128)
+  return sub(member, session + 1 + abs(byte(member, session) - 128))
 end
 
 -- How many the board holds if it is complete, else nil. `players` has one field more, the mark that `begin` left there:

@@ -4,13 +4,15 @@ Keys of a board, P being the prefix: `P:{leaderboard}:season:` and
 - `order`    the sorted set; its bytes are explained in `encoding`
 - `players`  the hash user -> value; it holds one field more, the mark of the rebuild that filled it
 - `state`    "ready", or the generation of the rebuild under way, which expires with its lease; missing: cold
+And `P:ledger:{chunk}`, a bitmap of the sessions that were recorded (see `ledger`); `P:mark`, the sweep's mark.
 """
 
 import asyncio
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ import msgspec
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.index import IndexCold, IndexUnavailable, Mark, Page, Placed, Placing
 from leaderboard.index.encoding import decode, encode, encode_number
-from leaderboard.redis_client import Command, RedisClient, Script
+from leaderboard.index.ledger import CHUNK_BITS, EXPIRES_S, WORD_BITS, WORDS, words_of
+from leaderboard.redis_client import Command, RedisClient, Road, Script
 
 LEASE_MS = 15_000  # between two pages of a rebuild: three store timeouts
 REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means that something else is wrong
@@ -32,20 +35,32 @@ _FOLDER = Path(__file__).parent
 PLACE = Script(_FOLDER, "parts.lua", "place.lua")
 TOP = Script(_FOLDER, "parts.lua", "page.lua", "top.lua")
 AROUND = Script(_FOLDER, "parts.lua", "page.lua", "around.lua")
+RANK = Script(_FOLDER, "parts.lua", "rank.lua")
 READY = Script(_FOLDER, "parts.lua", "ready.lua")
+RECORD = Script(_FOLDER, "record.lua")
 REMOVE = Script(_FOLDER, "parts.lua", "remove.lua")
 BEGIN = Script(_FOLDER, "begin.lua")
 FILL = Script(_FOLDER, "parts.lua", "fill.lua")
 FINISH = Script(_FOLDER, "parts.lua", "finish.lua")
 ABANDON = Script(_FOLDER, "abandon.lua")
-SCRIPTS = (PLACE, TOP, AROUND, READY, REMOVE, BEGIN, FILL, FINISH, ABANDON)
+SCRIPTS = (PLACE, TOP, AROUND, RANK, READY, RECORD, REMOVE, BEGIN, FILL, FINISH, ABANDON)
+
+
+_unpack = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class RedisIndex:
-    """See `leaderboard.index.Index`. `lease_ms` is how long a rebuild may be silent before another takes over."""
+    """See `leaderboard.index.Index`. `server` is a URL, or a Road that is shared.
 
-    def __init__(self, url: str, *, timeout_ms: int, retry_ms: int, prefix: str = "gl", lease_ms: int = LEASE_MS) -> None:
-        self._client = RedisClient(url, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=IndexUnavailable, scripts=SCRIPTS)
+    `lease_ms` is how long a rebuild may be silent before another takes over.
+    """
+
+    def __init__(self, server: str | Road, *, timeout_ms: int, retry_ms: int, prefix: str = "gl", lease_ms: int = LEASE_MS) -> None:
+        road = Road(server) if isinstance(server, str) else server
+        make = partial(RedisClient, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=IndexUnavailable, scripts=SCRIPTS)
+        self._client = make(road)
+        self._bulk = make(Road(road.url))  # what takes a server ms is not to stand before a rank in a queue
+        self._bulk.breaker = self._client.breaker  # it is one server: away for one is away for both
         self._prefix = prefix
         self._lease = b"%d" % lease_ms
 
@@ -59,6 +74,16 @@ class RedisIndex:
             return {}
         replies = await self._client.pipeline([PLACE.command(self._keys(board), _packed(entries)) for board, entries in batch.items()])
         return {board: _placing(reply) for board, reply in zip(batch, replies, strict=True)}
+
+    def record(self, session_ids: Iterable[int]) -> None:
+        commands = [self._record_command(chunk, words) for chunk, words in _by_chunk(words_of(session_ids)).items()]
+        if commands:
+            self._client.send(commands).add_done_callback(_heard)
+
+    async def recorded(self, words: Sequence[int]) -> dict[int, int]:
+        chunks = sorted({word // WORDS for word in words})
+        bitmaps = dict(zip(chunks, await self._client.pipeline([(b"GET", self._chunk_key(chunk)) for chunk in chunks]), strict=True))
+        return {word: _word(bitmaps[word // WORDS] or b"", word % WORDS) for word in words}
 
     async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> Page:
         """`limit` 0 .. PAGE_LIMIT, `offset` from 0; ValueError otherwise."""
@@ -74,7 +99,8 @@ class RedisIndex:
         return _page(reply) if reply else None
 
     async def rank(self, board: BoardId, user_id: int) -> Page | None:
-        return await self.around(board, user_id, limit=0)
+        reply = await self._read(RANK, board, encode_number(user_id))
+        return _page(reply) if reply else None
 
     async def count(self, board: BoardId) -> int:
         return (await self.top(board, limit=0)).total
@@ -90,7 +116,7 @@ class RedisIndex:
     async def rebuild(self, board: BoardId, read: Callable[[], AsyncIterator[list[Entry]]]) -> int | None:
         for _ in range(REBUILD_ATTEMPTS):
             generation = os.urandom(8).hex().encode()
-            if not await self._client.call(BEGIN.command(self._keys(board), (generation, self._lease))):
+            if not await self._bulk.call(BEGIN.command(self._keys(board), (generation, self._lease))):
                 return None
             count = await self._rebuild_once(board, generation, read())
             if count is not None:
@@ -100,7 +126,7 @@ class RedisIndex:
     async def entries(self, board: BoardId, *, page: int = 1_000) -> AsyncIterator[list[Entry]]:
         offset, total = 0, 1
         while offset < total:
-            found = await self.top(board, limit=page, offset=offset)
+            found = _page(await self._read(TOP, board, b"%d" % offset, b"%d" % page, client=self._bulk))
             offset, total = offset + page, found.total
             if found.entries:
                 yield list(found.entries)
@@ -110,7 +136,10 @@ class RedisIndex:
             await self._client.pipeline([(b"UNLINK", *self._keys(board)) for board in boards])
 
     async def forget_all(self) -> int:
-        """By `players`: the key that exists as long as a board holds anything."""
+        """By `players`: the key that exists as long as a board holds anything. The ledger goes too: it speaks of these boards."""
+        async for chunks in self._walk(b"%s:ledger:*" % self._prefix.encode()):
+            if chunks:
+                await self._bulk.call((b"UNLINK", *chunks))
         forgotten: set[BoardId] = set()
         async for boards in self._boards():
             await self.forget(boards)
@@ -141,6 +170,7 @@ class RedisIndex:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+        await self._bulk.aclose()
 
     @property
     def _mark_key(self) -> bytes:
@@ -150,8 +180,8 @@ class RedisIndex:
         root = b"%s:{%d}:%d:" % (self._prefix.encode(), board.leaderboard_id, board.season)
         return root + b"state", root + b"order", root + b"players"
 
-    async def _read(self, script: Script, board: BoardId, *args: bytes) -> list[Any]:
-        reply: list[Any] | None = await self._client.call(script.command(self._keys(board), args))
+    async def _read(self, script: Script, board: BoardId, *args: bytes, client: RedisClient | None = None) -> list[Any]:
+        reply: list[Any] | None = await (client or self._client).call(script.command(self._keys(board), args))
         if reply is None:
             raise IndexCold(f"{board} is not complete")
         return reply
@@ -161,11 +191,11 @@ class RedisIndex:
         keys = self._keys(board)
         try:
             count = await self._fill(board, generation, pages)
-            if count is None or not await self._client.call(FINISH.command(keys, (generation,))):
+            if count is None or not await self._bulk.call(FINISH.command(keys, (generation,))):
                 return None
         except BaseException:
             with suppress(IndexUnavailable):
-                await self._client.call(ABANDON.command(keys, (generation,)))
+                await self._bulk.call(ABANDON.command(keys, (generation,)))
             raise
         finally:
             if isinstance(pages, AsyncGenerator):
@@ -191,7 +221,7 @@ class RedisIndex:
                 await asyncio.gather(writing, return_exceptions=True)
 
     async def _written(self, commands: list[Command]) -> bool:
-        return all(await self._client.pipeline(commands))
+        return all(await self._bulk.pipeline(commands))
 
     def _fill_command(self, board: BoardId, generation: bytes, entries: Sequence[Entry]) -> Command:
         return FILL.command(self._keys(board), (generation, self._lease, *_packed(entries)))
@@ -199,14 +229,42 @@ class RedisIndex:
     async def _boards(self) -> AsyncIterator[list[BoardId]]:
         """The boards that hold anything, by steps; one may come twice."""
         name = re.compile(rb"%s:\{(\d+)\}:(-?\d+):players" % re.escape(self._prefix.encode()))
-        cursor = b"0"
-        while True:
-            step = (b"SCAN", cursor, b"MATCH", b"*:{*}:*:players", b"COUNT", b"%d" % FORGET_CHUNK)
-            cursor, found = await self._client.call(step)
+        async for found in self._walk(b"*:{*}:*:players"):
             matches = [match for match in map(name.fullmatch, found) if match]
             yield [BoardId(int(match[1]), int(match[2])) for match in matches]
+
+    async def _walk(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
+        """The keys of a pattern, by steps; one may come twice."""
+        cursor = b"0"
+        while True:
+            cursor, found = await self._bulk.call((b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"%d" % FORGET_CHUNK))
+            yield found
             if cursor == b"0":
                 return
+
+    def _chunk_key(self, chunk: int) -> bytes:
+        return b"%s:ledger:{%d}" % (self._prefix.encode(), chunk)
+
+    def _record_command(self, chunk: int, words: Mapping[int, int]) -> Command:
+        args = (part for word, bits in words.items() for part in (b"%d" % (word % WORDS), b"%d" % bits))
+        return RECORD.command((self._chunk_key(chunk),), (b"%d" % EXPIRES_S, *args))
+
+
+def _by_chunk(words: Mapping[int, int]) -> dict[int, dict[int, int]]:
+    chunks: dict[int, dict[int, int]] = {}
+    for word, bits in words.items():
+        chunks.setdefault(word >> CHUNK_BITS - WORD_BITS, {})[word] = bits
+    return chunks
+
+
+def _word(bitmap: bytes, place: int) -> int:
+    return int.from_bytes(bitmap[4 * place : 4 * place + 4].ljust(4, b"\0"), "big")
+
+
+def _heard(recording: "asyncio.Future[list[Any]]") -> None:
+    """What could not be recorded the sweep writes again; the failure was counted."""
+    if not recording.cancelled():
+        recording.exception()
 
 
 def _packed(entries: Sequence[Entry]) -> list[bytes]:
@@ -217,12 +275,13 @@ def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
     return (entries[start : start + size] for start in range(0, len(entries), size))
 
 
-def _placing(reply: list[int] | None) -> Placing | None:
+def _placing(reply: bytes | None) -> Placing | None:
     if reply is None:
         return None
-    places = zip(reply[1::2], reply[2::2], strict=True)
-    return Placing(tuple(Placed(rank, previous or None) for rank, previous in places), reply[0])
+    total, *ranks = _unpack(reply)
+    return Placing(tuple([Placed(rank, previous or None) for rank, previous in zip(ranks[::2], ranks[1::2], strict=True)]), total)
 
 
 def _page(reply: list[Any]) -> Page:
-    return Page(tuple(map(decode, reply[3::3], reply[2::3], reply[4::3])), reply[1], reply[0])
+    total, first_rank, found, values = reply
+    return Page(tuple(map(decode, found[::2], found[1::2], values)), first_rank, total)

@@ -8,6 +8,6 @@ if not total then
 end
 local offset, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 if limit == 0 then
-  return {total, offset + 1}
+  return {total, offset + 1, {}, {}}
 end
 return page(KEYS[2], KEYS[3], total, offset, offset + limit - 1)

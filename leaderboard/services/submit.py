@@ -20,6 +20,7 @@ from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import IdempotencyKeyReused, Overloaded, Refusal
 from leaderboard.domain.score import BoardId, Entry, improves
 from leaderboard.domain.season import season_label
+from leaderboard.feed import FeedUnavailable
 from leaderboard.index import Index, IndexUnavailable, Placed, Placing
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
@@ -54,6 +55,10 @@ class Missed:
     entries: dict[BoardId, dict[int, Entry]] = field(default_factory=lambda: defaultdict(dict))
     overflown: set[BoardId] = field(default_factory=set)
     held: int = 0
+
+    @property
+    def any(self) -> bool:
+        return bool(self.entries or self.overflown)
 
     def add(self, writes: dict[BoardId, list[Entry]]) -> None:
         for board, entries in writes.items():
@@ -97,15 +102,25 @@ class Submits:
 
         `key` is its idempotency key. Nothing is waited for where everything is known: the player, the boards, the credential.
         """
+        try:
+            checked = self._checked(asked, key, credential=credential, now=now)
+            again = partial(self._begin_slowly, asked, key, credential, now, told)
+            if checked is None:
+                again()
+            else:
+                self._commits.begin(checked, owner=checked.player.id, told=partial(_tell_or, told, again))
+        except Refusal as refusal:
+            _count(refusal)
+            raise
+
+    def _checked(self, asked: Asked, key: str | None, *, credential: Credential, now: datetime) -> Checked | None:
+        """None if only SQL can say."""
         credential.require(SCORES_WRITE)
         view = self._catalogs.held()
-        known = view is not None and (asked.leaderboards is None or all(slug in view.by_slug for slug in asked.leaderboards))
-        checked = self._checker.check(asked, key, credential=credential, view=view, now=now) if known and view is not None else None
-        if isinstance(checked, Checked):
-            again = partial(self._begin_slowly, asked, key, credential, now, told)
-            self._commits.begin(checked, owner=checked.player.id, told=partial(_tell_or, told, again))
-        else:
-            self._begin_slowly(asked, key, credential, now, told)
+        if view is None or (asked.leaderboards is not None and not all(slug in view.by_slug for slug in asked.leaderboards)):
+            return None
+        checked = self._checker.check(asked, key, credential=credential, view=view, now=now)
+        return checked if isinstance(checked, Checked) else None
 
     async def submit(self, asked: Asked, key: str | None = None, *, credential: Credential, now: datetime) -> Answer:
         """Store one score and say where it stands. Raises a Refusal, and then nothing is stored."""
@@ -141,7 +156,10 @@ class Submits:
                 else:
                     raise outcome
             if not stale:
-                return [answers[position] for position in range(len(asked))]
+                told = [answers[position] for position in range(len(asked))]
+                for answer in told:
+                    _count(answer)
+                return told
             waiting, view = stale, await self._catalogs.refresh()
         raise Overloaded("The leaderboards' definitions are changing too fast; try again shortly.")
 
@@ -221,7 +239,7 @@ class Submits:
 
     async def _answers(self, batch: list[Checked], outcomes: list[Outcome]) -> list[Any]:
         landed = [(item, outcome) for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Landed)]
-        standings = await self._place([result for _, outcome in landed for result in outcome.results])
+        standings = await self._place([outcome for _, outcome in landed])
         bodies = {outcome.session_id: _body(item, outcome.session_id, outcome.results, standings) for item, outcome in landed}
         keyed = [outcome.session_id for item, outcome in landed if item.submission.idempotency_key is not None]
         if keyed:
@@ -229,12 +247,19 @@ class Submits:
             bodies |= zip(keyed, kept, strict=True)
         return [_told(outcome, bodies) for outcome in outcomes]
 
-    async def _place(self, results: list[Result]) -> dict[int, "Standing"]:
+    async def _place(self, landed: list[Landed]) -> dict[int, "Standing"]:
         """Where each result stands, by id(result): from the index, else from SQL. Marks the boards dirty."""
         by_board: dict[BoardId, list[Result]] = defaultdict(list)
-        for result in results:
-            by_board[result.board].append(result)
-        placings = await self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()})
+        for outcome in landed:
+            for result in outcome.results:
+                by_board[result.board].append(result)
+        if self._missed.any:
+            await self._place_missed()
+        # Both go out in one write, in this order: a rank update that hears of the mark finds the entries.
+        placings, is_marked = await asyncio.gather(
+            self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()}),
+            self._mark_dirty([board.leaderboard_id for board in by_board]),
+        )
         standings: dict[int, Standing] = {}
         unplaced: list[Result] = []
         for board, group in by_board.items():
@@ -246,14 +271,22 @@ class Submits:
                 standings[id(result)] = Standing(place, placing.total)
         if unplaced:
             standings |= await self._place_by_sql(unplaced)
-        await self._bell.try_mark_dirty(board.leaderboard_id for board in by_board)
+        if is_marked and len(placings) == len(by_board):
+            self._index.record([outcome.session_id for outcome in landed])  # last: what is not recorded the sweep does again
         return standings
+
+    async def _mark_dirty(self, leaderboards: list[int]) -> bool:
+        """Whether the feed took it; if not, the sweep finds the boards when Redis is back."""
+        try:
+            await self._bell.mark_dirty(leaderboards)
+        except FeedUnavailable:
+            return False
+        return True
 
     async def _place_in_index(self, writes: dict[BoardId, list[Entry]]) -> dict[BoardId, Placing | None]:
         if not writes:
             return {}
         try:
-            await self._place_missed()
             return await self._index.place(writes)
         except IndexUnavailable:
             self._missed.add(writes)
@@ -262,16 +295,14 @@ class Submits:
 
     async def _place_missed(self) -> None:
         """Catch up with what the index missed while it was away, before anything newer is answered from it."""
-        if not self._missed.entries and not self._missed.overflown:
-            return
         missed, self._missed = self._missed, Missed()
+        writes = {board: list(entries.values()) for board, entries in missed.entries.items()}
         try:
             await self._index.forget(list(missed.overflown))
-            await self._index.place({board: list(entries.values()) for board, entries in missed.entries.items()})
+            await self._index.place(writes)
         except IndexUnavailable:
             self._missed.overflown |= missed.overflown
-            self._missed.add({board: list(entries.values()) for board, entries in missed.entries.items()})
-            raise
+            self._missed.add(writes)
 
     async def _place_by_sql(self, results: list[Result]) -> dict[int, "Standing"]:
         before = [result for result in results if result.previous is not None]
@@ -345,7 +376,21 @@ class Submitted(msgspec.Struct):
 
 def _tell_or(told: Told, again: Callable[[], None], outcome: Any) -> None:
     """What a batch could not settle, a repeated key or new definitions, is gone through again slowly."""
-    again() if isinstance(outcome, Repeated | StaleCatalog) else told(outcome)
+    if type(outcome) is Answer:
+        metrics.SUBMITTED.add("landed")
+        told(outcome)
+    elif isinstance(outcome, Repeated | StaleCatalog):
+        again()
+    else:
+        _count(outcome)
+        told(outcome)
+
+
+def _count(outcome: Answer | BaseException) -> None:
+    if isinstance(outcome, Answer):
+        metrics.SUBMITTED.add("replayed" if outcome.replayed else "landed")
+    else:
+        metrics.SUBMITTED.add(outcome.code if isinstance(outcome, Refusal) else "internal_error")
 
 
 def _told(outcome: Outcome, bodies: dict[int, bytes]) -> Answer | Repeated | Refusal:

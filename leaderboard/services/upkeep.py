@@ -10,6 +10,7 @@ import msgspec
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.index import Index, Mark
 from leaderboard.index.drift import Difference, compare
+from leaderboard.index.ledger import missing
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.live import Live
@@ -20,13 +21,14 @@ Pages = AsyncIterator[list[Entry]]
 log = logging.getLogger(__name__)
 
 SETTLED_S = 2.0  # a write to the index comes within INDEX_TIMEOUT_MS of its commit, or not at all
-SWEEP_PAGE = 2_000  # sessions read at a time
+SWEEP_PAGE = 2_000  # sessions whose entries are read at a time
+SWEEP_RANGE = 200_000  # session ids compared at a time: some 6,000 rows of SQL
 
 
 class Swept(msgspec.Struct, frozen=True):
     """What a sweep did, for the log and for tests."""
 
-    placed: int  # entries written again (most of them were there already)
+    placed: int  # entries written for a process that did not come to it
     forgotten: int  # boards made cold because Redis is another server
     published: int  # frames
 
@@ -54,8 +56,9 @@ class Upkeep:
         if mark is not None and mark.run_id == run_id and await self._still_there(mark.session_id):
             return 0
         self._looks.clear()
+        last = await self._store.last_session_id()  # before: a board that is rebuilt from now on has these, and later ones are looked at
         forgotten = await self._index.forget_all()
-        await self._index.set_mark(Mark(run_id, await self._store.last_session_id()))
+        await self._index.set_mark(Mark(run_id, last))
         log.warning("the index starts anew", extra={"run_id": run_id, "boards": forgotten})
         return forgotten
 
@@ -64,27 +67,39 @@ class Upkeep:
         return session_id == 0 or await self._store.session(session_id) is not None
 
     async def _place_again(self) -> int:
-        """Write the entries of the sessions since the mark once more: the version makes it harmless where it had arrived.
+        """Write the entries of the sessions that nobody recorded; the version makes it harmless where they had arrived.
 
-        Each session once, when it is SETTLED_S old: by then its own process has written it, or never will.
+        Each session is looked at once, when it is SETTLED_S old: by then its own process has recorded it, or never will.
         """
         mark = await self._index.mark()
         until = await self._settled()
         if mark is None or until <= mark.session_id:
             return 0
-        seen, placed = mark.session_id, 0
-        while seen < until:
-            last, entries = await self._store.entries_since(seen, limit=SWEEP_PAGE)
+        placed = 0
+        for after in range(mark.session_id, until, SWEEP_RANGE):
+            last = min(after + SWEEP_RANGE, until)
+            placed += await self._place_missing(await self._missing(after, last))
+            await self._index.set_mark(Mark(mark.run_id, last))
+        return placed
+
+    async def _missing(self, after: int, until: int) -> list[int]:
+        stored = await self._store.session_words(after, until)
+        return missing(stored, await self._index.recorded(list(stored)))
+
+    async def _place_missing(self, session_ids: list[int]) -> int:
+        """By pages of sessions that begin with a missing one: others on the page are written too, and may be."""
+        placed = done = 0
+        for session_id in session_ids:
+            if session_id <= done:
+                continue
+            limit = min(SWEEP_PAGE, session_ids[-1] - session_id + 1)
+            done, entries = await self._store.entries_since(session_id - 1, limit=limit)
             by_board: dict[BoardId, list[Entry]] = {}
             for board, entry in entries:
                 by_board.setdefault(board, []).append(entry)
             await self._index.place(by_board)
             await self._bell.mark_dirty(board.leaderboard_id for board in by_board)
             placed += len(entries)
-            if last == seen:
-                break
-            seen = last
-        await self._index.set_mark(Mark(mark.run_id, min(seen, until)))
         return placed
 
     async def _settled(self) -> int:

@@ -184,6 +184,10 @@ class Store(Protocol):
         """
         ...
 
+    async def session_words(self, after: int, until: int) -> dict[int, int]:
+        """Which sessions with after < id <= until there are: 32 ids a word, `id >> 5` -> bits `id & 31`."""
+        ...
+
     async def calculate_ranks(self, board: BoardId) -> int:
         """Write each entry's present rank into its `rank` column; return how many changed."""
         ...

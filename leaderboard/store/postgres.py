@@ -19,12 +19,11 @@ from leaderboard.store import (
     Player,
     Refused,
     Repeated,
-    SessionRecord,
-    StaleCatalog,
     postgres_commit,
     statements,
 )
-from leaderboard.store.rows import PLACE_BEFORE_ALL, definition_of, key_of, new_user, player_of, refusal_for, session_of
+from leaderboard.store.reads import Reads
+from leaderboard.store.rows import PLACE_BEFORE_ALL, definition_of, key_of, new_user, player_of, refusal_for
 
 T = TypeVar("T")
 
@@ -77,7 +76,7 @@ _WRITE_RANKS = """
         ORDER BY e.user_id FOR NO KEY UPDATE OF e
     )
     UPDATE leaderboard_leaderboardentry e SET rank = held.rank FROM held WHERE e.id = held.id"""
-_LAST_GIVEN = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('leaderboard_gamesession', 'id')::regclass), 0)"
+_LAST_GIVEN = "SELECT coalesce(pg_sequence_last_value('leaderboard_gamesession_id_seq'), 0)"
 _LAST_COMMITTED = "SELECT coalesce(max(id), 0) FROM leaderboard_gamesession WHERE id <= $1"
 _WRITERS = """
     SELECT virtualtransaction FROM pg_locks
@@ -110,8 +109,10 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
         return ""
 
 
-class PostgresStore:
+class PostgresStore(Reads):
     """A `Store` (see the package) with one connection pool per event loop, opened on first use."""
+
+    _reads = _READS
 
     def __init__(
         self,
@@ -168,9 +169,6 @@ class PostgresStore:
 
         return await self._call(work, repeatable=True)
 
-    async def catalog_version(self) -> int:
-        return int(await self._value(statements.CATALOG_VERSION))
-
     async def ensure_players(self, players: Sequence[tuple[str, str]]) -> dict[str, Player]:
         names = dict(players)
 
@@ -190,45 +188,11 @@ class PostgresStore:
     async def players(self, user_ids: Sequence[int]) -> dict[int, Player]:
         return {row[0]: player_of(row) for row in await self._rows(_PLAYERS_BY_ID, list(user_ids))}
 
-    async def player(self, username: str) -> Player | None:
-        rows = await self._rows(statements.PLAYER, username)
-        return player_of(rows[0]) if rows else None
-
-    async def session(self, session_id: int) -> SessionRecord | None:
-        rows = await self._rows(statements.SESSION, session_id)
-        return session_of(rows[0]) if rows else None
-
-    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> list[Entry]:
-        return [Entry(*row) for row in await self._rows(_READS.top, *board, limit, offset)]
-
-    async def entry(self, board: BoardId, user_id: int) -> Entry | None:
-        rows = await self._rows(_READS.entry, *board, user_id)
-        return Entry(*rows[0]) if rows and rows[0][0] == user_id else None
-
-    async def around(self, board: BoardId, entry: Entry, *, limit: int) -> tuple[list[Entry], list[Entry]]:
-        rows = await self._rows(_READS.around, *board, *entry.order, entry.user_id, limit)
-        sides: tuple[list[Entry], list[Entry]] = ([], [])
-        for side, *columns in rows:
-            sides[side].append(Entry(*columns))
-        return sorted(sides[0], key=_order), sorted(sides[1], key=_order)
-
-    async def count(self, board: BoardId) -> int:
-        return int(await self._value(statements.COUNT, *board))
-
     async def ranks(self, wanted: Sequence[tuple[BoardId, Entry]]) -> list[int]:
         if not wanted:
             return []
         columns = zip(*[(*board, entry.user_id, *entry.order) for board, entry in wanted], strict=True)
         return [row[0] for row in await self._rows(_RANKS, *map(list, columns), self._rank_count_limit)]
-
-    async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
-        last = -1
-        while rows := await self._rows(_READS.page, *board, last, page):
-            last = rows[-1][0]
-            yield [Entry(*row) for row in rows]
-
-    async def boards(self) -> list[BoardId]:
-        return [BoardId(*row) for row in await self._rows(statements.BOARDS)]
 
     async def last_session_id(self) -> int:
         async def work(connection: Any) -> int:
@@ -254,9 +218,6 @@ class PostgresStore:
                 await self._rows(_WRITE_RANKS, *map(list, zip(*moved, strict=True)))
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
-
-    async def ping(self) -> None:
-        await self._value(statements.PING)
 
     async def aclose(self) -> None:
         """Close this loop's connections, and what is left of loops that are closed."""
@@ -292,9 +253,6 @@ class PostgresStore:
             return await connection.fetch(statement, *arguments)  # type: ignore[no-any-return]
 
         return await self._call(work, repeatable=True)
-
-    async def _value(self, statement: str, *arguments: object) -> Any:
-        return (await self._rows(statement, *arguments))[0][0]
 
     async def _call(self, work: Callable[[Any], Awaitable[T]], *, repeatable: bool) -> T:
         """Do the work on a connection. `repeatable`: doing it twice is the same as once.
@@ -369,7 +327,6 @@ async def _commit(connection: Any, batch: Sequence[Submission], catalog_version:
         outcomes = await _store(connection, batch, catalog_version)
     except _UNSTORABLE:
         async with connection.transaction():
-            await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             outcomes = await _store_apart(connection, batch, catalog_version)
     return await _with_repeated(connection, batch, outcomes)
 
@@ -394,8 +351,6 @@ async def _store_apart(connection: Any, batch: Sequence[Submission], catalog_ver
 
 def _refused(error: Exception) -> Refused:
     constraint = getattr(error, "constraint_name", None) or ""
-    if isinstance(error, asyncpg.ForeignKeyViolationError) and "user" not in constraint:
-        raise StaleCatalog from error  # the game or leaderboard was deleted this moment
     if isinstance(error, asyncpg.InvalidTextRepresentationError | asyncpg.UntranslatableCharacterError):
         constraint = "metadata"  # the one value that is parsed
     return Refused(refusal_for(constraint))
@@ -429,7 +384,3 @@ async def _writers(connection: Any) -> set[str]:
 
 def _by_name(rows: Sequence[Any]) -> dict[str, Player]:
     return {row[1]: player_of(row) for row in rows}
-
-
-def _order(entry: Entry) -> tuple[int, int, int]:
-    return entry.order

@@ -9,9 +9,12 @@ from functools import lru_cache
 from typing import Any
 
 from leaderboard.domain.definition import Feeding, Submission
-from leaderboard.domain.score import Entry, Operator
-from leaderboard.store import Landed, Result, StaleCatalog
+from leaderboard.domain.score import BoardId, Entry, Operator
+from leaderboard.store import Landed, Refused, Result, StaleCatalog
+from leaderboard.store.rows import refusal_for
 from leaderboard.store.statements import entry_columns
+
+NO_METADATA = "{}"
 
 # The cast rounds to the exact microsecond that is stored; the division rounds down.
 ACHIEVED_MS = "(date_part('epoch', {table}.achieved_at) * 1000000)::bigint / 1000"
@@ -36,40 +39,45 @@ _MERGES: dict[Operator, list[str]] = {
 # A count is a sum of ones. Every process locks entries in this order of operators, and within one by board and user.
 _MERGED_AS = {Operator.BEST: Operator.BEST, Operator.SUM: Operator.SUM, Operator.COUNT: Operator.SUM, Operator.LATEST: Operator.LATEST}
 
+# `unnest` in the list of columns gives a value at a time; in FROM each array would be written out and read back first. Of arrays of
+# different lengths the shorter ones end in nulls, so what no submission of the batch has goes as an empty array. What many share goes
+# once a kind. A player that is no more is found by a look-up of its own: as a join it might be planned as a scan of all users.
 _PLAYED = """
     allowed AS MATERIALIZED (SELECT FROM leaderboard_catalog WHERE id = 1 AND version = $1),
     played AS MATERIALIZED (
-        SELECT nextval((SELECT pg_get_serial_sequence('leaderboard_gamesession', 'id')::regclass)) AS id, given.*
-        FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[],
-                    $9::text[], $10::text[], $11::bytea[], $12::int[]) WITH ORDINALITY
-             AS given (user_id, game_id, score, subscore, game_mode, metadata, at, submitter, key, fingerprint, feeds, place)
+        SELECT nextval('leaderboard_gamesession_id_seq') AS id, given.*,
+               (SELECT true FROM auth_user WHERE auth_user.id = given.user_id) AS known
+        FROM (SELECT unnest($2::bigint[]) AS user_id, unnest($3::bigint[]) AS score, unnest($4::bigint[]) AS subscore,
+                     unnest($5::timestamptz[]) AS at, unnest($6::int[]) AS kind, unnest($7::text[]) AS metadata,
+                     unnest($8::text[]) AS key, unnest($9::bytea[]) AS fingerprint) AS given
         WHERE EXISTS (SELECT FROM allowed)
     ),
     stored AS (
         INSERT INTO leaderboard_gamesession
             (id, user_id, game_id, score, subscore, game_mode, metadata, "timestamp", submitter, idempotency_key, fingerprint)
-        SELECT id, user_id, game_id, score, subscore, game_mode, metadata::jsonb, at, submitter, key, fingerprint
-        FROM played {order}
+        SELECT id, user_id, ($10::bigint[])[kind], score, coalesce(subscore, 0), ($11::text[])[kind], coalesce(metadata, '{{}}')::jsonb,
+               at, ($12::text[])[kind], key, fingerprint
+        FROM played WHERE known {order}
         RETURNING id
     )"""
 # Two processes with the same keys wait for each other in one direction only. Of one key twice in a batch the first wins.
-_KEYED_ORDER = """ORDER BY submitter COLLATE "C", key COLLATE "C", place
+_KEYED_ORDER = """ORDER BY ($12::text[])[kind] COLLATE "C", key COLLATE "C", id
         ON CONFLICT (submitter, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"""
-_PLAIN_ORDER = "ORDER BY place"
+_PLAIN_ORDER = "ORDER BY id"
 
 _FED = """
     fed AS MATERIALIZED (
         SELECT feed.operator, feed.leaderboard_id, feed.season, feed.score_sign, feed.subscore_sign,
                played.user_id, played.id, played.at,
                CASE feed.operator WHEN 'count' THEN 1 ELSE played.score END AS score,
-               CASE feed.operator WHEN 'count' THEN 0 ELSE played.subscore END AS subscore
+               CASE feed.operator WHEN 'count' THEN 0 ELSE coalesce(played.subscore, 0) END AS subscore
         FROM unnest($13::int[], $14::text[], $15::bigint[], $16::bigint[], $17::int[], $18::int[])
-             AS feed (feeds, operator, leaderboard_id, season, score_sign, subscore_sign)
-        JOIN played ON played.feeds = feed.feeds
-        {only_stored}
+             AS feed (kind, operator, leaderboard_id, season, score_sign, subscore_sign)
+        JOIN played ON played.kind = feed.kind
+        WHERE {only_stored}
     )"""
 # IS TRUE keeps this a hashed look-up; as a plain condition it becomes a join that the planner may do by comparing all with all.
-_ONLY_STORED = "WHERE (played.id IN (SELECT id FROM stored)) IS TRUE"
+_ONLY_STORED = "(played.id IN (SELECT id FROM stored)) IS TRUE"
 
 _UPSERT = """
     {name} AS (
@@ -82,19 +90,18 @@ _UPSERT = """
             {merge},
             submissions = held.submissions + 1,
             last_updated = GREATEST(held.last_updated, excluded.last_updated)
-        RETURNING held.leaderboard_id, held.season, {entry}, ({before}) AS before
+        RETURNING held.id, held.leaderboard_id, {entry}
     )"""
-# What the statement's snapshot holds: the entry before this statement. An update keeps the row's id, and by id there is one way
-# to look it up; by board and user the planner may take another index while the table is young, and read the whole board for each.
-_BEFORE = """
-            SELECT ARRAY[before.score_key, before.subscore_key, before.session_id, before.submissions, {achieved_ms}]
-            FROM leaderboard_leaderboardentry before WHERE before.id = held.id"""
 
-# The ids given, the ids stored, then a row per entry.
-_ANSWER = """
-    SELECT 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint,
-           ARRAY(SELECT id FROM played ORDER BY place)
-    UNION ALL SELECT 0, 0, 0, 0, 0, 0, 0, 0, ARRAY(SELECT id FROM stored)"""
+# First the ids: null where the player is no more, negative where the key was there. Then a row per entry: as it is now, and as the
+# statement's snapshot holds it, which is before. An update keeps the row's id, and by id there is one way to look it up; by board and
+# user the planner may take another index while the table is young, and read the whole board for each.
+_IDS = "SELECT ARRAY(SELECT {told} FROM played ORDER BY id), " + ", ".join(["NULL::bigint"] * 14)  # noqa: S608 - constants only
+_TOLD_PLAIN = "CASE WHEN known THEN id END"
+_TOLD_KEYED = "CASE WHEN (id IN (SELECT id FROM stored)) IS TRUE THEN id WHEN known THEN -id END"
+_ENTRIES = """
+    SELECT NULL, now.*, before.* FROM ({entries}) AS now
+    LEFT JOIN LATERAL (SELECT {before} FROM leaderboard_leaderboardentry e WHERE e.id = now.id LIMIT 1) AS before ON true"""
 
 REPEATED = """
     SELECT asked.submitter, asked.key, s.id, s.user_id, s.fingerprint, a.answer
@@ -110,81 +117,75 @@ class Statement:
     __slots__ = ("arguments", "text")
 
     def __init__(self, batch: Sequence[Submission], catalog_version: int) -> None:
-        feeds, places = _shared_feeds(batch)
-        operators = {_MERGED_AS[feeding.rules.operator] for feedings in feeds for feeding in feedings}
-        self.text = _text(frozenset(operators), any(item.idempotency_key is not None for item in batch))
+        games, users, scores, subscores, modes, metadata, times, feeds, submitters, keys, fingerprints = zip(*batch, strict=True)
+        # Kinds are told apart by their feeds' identity: equality is slow to compute, and most are the very same object.
+        kinds: dict[tuple[int, int, str, str], int] = {}
+        kind_of = [kinds.setdefault(kind, len(kinds) + 1) for kind in zip(map(id, feeds), games, modes, submitters, strict=True)]
+        feeds_of = {id(each): each for each in feeds}
+        fed = [(number, feeding) for (identity, *_), number in kinds.items() for feeding in feeds_of[identity]]
+        operators = frozenset([_MERGED_AS[feeding.rules.operator] for _, feeding in fed])
+        keyed = any(key is not None for key in keys)
+        self.text = _text(operators, keyed)
         self.arguments = (
             catalog_version,
-            [item.user_id for item in batch],
-            [item.game_id for item in batch],
-            [item.score for item in batch],
-            [item.subscore for item in batch],
-            [item.game_mode for item in batch],
-            [item.metadata for item in batch],
-            [item.timestamp for item in batch],
-            [item.submitter for item in batch],
-            [item.idempotency_key for item in batch],
-            [item.fingerprint for item in batch],
-            places,
-            *_feed_columns(feeds, with_entries=bool(operators)),
+            users,
+            scores,
+            subscores if any(subscores) else (),
+            times,
+            kind_of,
+            metadata if any(text != NO_METADATA for text in metadata) else (),
+            keys if keyed else (),
+            fingerprints if keyed else (),
+            [game for _, game, _, _ in kinds],
+            [mode for _, _, mode, _ in kinds],
+            [submitter for *_, submitter in kinds],
+            *_feed_columns(fed),
         )
 
 
-def landed(batch: Sequence[Submission], rows: Sequence[Any]) -> list[Landed | None]:
+def landed(batch: Sequence[Submission], rows: Sequence[Any]) -> list[Landed | Refused | None]:
     """What each submission became; None if a session with its key was there before. Raises StaleCatalog."""
-    ids = rows[0][8]
+    ids = rows[0][0]
     if not ids:
         raise StaleCatalog
-    stored = set(rows[1][8])
-    entries = {(user_id, leaderboard_id, season): held for leaderboard_id, season, user_id, *held in rows[2:]}
-    return [
-        Landed(session_id, tuple([_result(item.user_id, feeding, entries) for feeding in item.feeds])) if session_id in stored else None
-        for item, session_id in zip(batch, ids, strict=True)
-    ]
+    entries = {(row[3], row[2]): row for row in rows}  # a submission feeds a leaderboard in one season
+    return [_outcome(item, session_id, entries) for item, session_id in zip(batch, ids, strict=True)]
 
 
-def _result(user_id: int, feeding: Feeding, entries: dict[tuple[int, int, int], list[Any]]) -> Result:
-    board = feeding.board
-    score_key, subscore_key, session_id, version, achieved_ms, before = entries[user_id, board[0], board[1]]
-    return Result(
-        board,
-        Entry(user_id, *before) if before else None,
-        Entry(user_id, score_key, subscore_key, session_id, version, achieved_ms),
-    )
+def _outcome(item: Submission, session_id: int | None, entries: dict[tuple[int, int], Any]) -> Landed | Refused | None:
+    if session_id is None:
+        return Refused(refusal_for("user"))
+    if session_id < 0:
+        return None
+    user_id = item.user_id
+    return Landed(session_id, tuple([_result(feeding.board, entries[user_id, feeding.board.leaderboard_id]) for feeding in item.feeds]))
 
 
-def _shared_feeds(batch: Sequence[Submission]) -> tuple[list[tuple[Feeding, ...]], list[int]]:
-    """The different `feeds` of a batch, and for each submission which it has."""
-    by_identity: dict[int, int] = {}  # equality of feeds is slow to compute, and most are the very same object
-    by_value: dict[tuple[Feeding, ...], int] = {}
-    places = []
-    for item in batch:
-        place = by_identity.get(id(item.feeds))
-        if place is None:
-            place = by_identity[id(item.feeds)] = by_value.setdefault(item.feeds, len(by_value))
-        places.append(place)
-    return list(by_value), places
+def _result(board: BoardId, row: Any) -> Result:
+    return Result(board, None if row[9] is None else Entry._make(row[9:]), Entry._make(row[3:9]))
 
 
-def _feed_columns(feeds: Sequence[tuple[Feeding, ...]], *, with_entries: bool) -> tuple[list[Any], ...]:
-    if not with_entries:
+def _feed_columns(fed: Sequence[tuple[int, Feeding]]) -> tuple[Any, ...]:
+    if not fed:
         return ()
     rows = [
-        (place, feeding.rules.operator.value, *feeding.board, feeding.rules.score_sign, feeding.rules.subscore_sign)
-        for place, feedings in enumerate(feeds)
-        for feeding in feedings
+        (number, feeding.rules.operator.value, *feeding.board, feeding.rules.score_sign, feeding.rules.subscore_sign)
+        for number, feeding in fed
     ]
-    return tuple(map(list, zip(*rows, strict=True)))
+    return tuple(zip(*rows, strict=True))
 
 
 @lru_cache(maxsize=16)  # eight sets of operators, with keys or without
 def _text(operators: frozenset[Operator], keyed: bool) -> str:
     parts = [_PLAYED.format(order=_KEYED_ORDER if keyed else _PLAIN_ORDER)]
     if operators:
-        parts.append(_FED.format(only_stored=_ONLY_STORED if keyed else ""))
+        parts.append(_FED.format(only_stored=_ONLY_STORED if keyed else "played.known"))
     names = [operator for operator in _MERGES if operator in operators]
     parts += [_upsert(operator) for operator in names]
-    answers = [_ANSWER, *(f"SELECT * FROM {operator}_entries" for operator in names)]  # noqa: S608 - constants only
+    answers = [_IDS.format(told=_TOLD_KEYED if keyed else _TOLD_PLAIN)]
+    if names:
+        entries = " UNION ALL ".join(f"SELECT * FROM {operator}_entries" for operator in names)  # noqa: S608 - constants only
+        answers.append(_ENTRIES.format(entries=entries, before=entry_columns(ACHIEVED_MS.format(table="e"), table="e")))
     return f"WITH {','.join(parts)}\n{' UNION ALL '.join(answers)}"
 
 
@@ -194,5 +195,4 @@ def _upsert(operator: Operator) -> str:
         operators=",".join(given for given, merged in _MERGED_AS.items() if merged is operator),
         merge=", ".join(_MERGES[operator]),
         entry=entry_columns(ACHIEVED_MS.format(table="held"), table="held"),
-        before=_BEFORE.format(achieved_ms=ACHIEVED_MS.format(table="before")),
     )

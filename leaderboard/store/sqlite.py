@@ -9,7 +9,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,10 +28,10 @@ from leaderboard.store import (
     Refused,
     Repeated,
     Result,
-    SessionRecord,
     StaleCatalog,
     statements,
 )
+from leaderboard.store.reads import Reads
 from leaderboard.store.rows import (
     PLACE_BEFORE_ALL,
     definition_of,
@@ -40,7 +40,6 @@ from leaderboard.store.rows import (
     new_user,
     player_of,
     refusal_for,
-    session_of,
 )
 
 T = TypeVar("T")
@@ -167,8 +166,10 @@ class _Threads:
         return connection
 
 
-class SqliteStore:
+class SqliteStore(Reads):
     """A `Store` (see the package) on one file."""
+
+    _reads = _READS
 
     def __init__(self, path: str, *, timeout_ms: int = 5_000, rank_count_limit: int = RANK_COUNT_LIMIT) -> None:
         self._rank_count_limit = rank_count_limit
@@ -193,9 +194,6 @@ class SqliteStore:
     async def catalog(self) -> Catalog:
         return await self._readers.run(_catalog)
 
-    async def catalog_version(self) -> int:
-        return int(await self._value(statements.CATALOG_VERSION))
-
     async def ensure_players(self, players: Sequence[tuple[str, str]]) -> dict[str, Player]:
         names = dict(players)
         usernames = json.dumps(list(names))
@@ -214,46 +212,12 @@ class SqliteStore:
     async def players(self, user_ids: Sequence[int]) -> dict[int, Player]:
         return {row[0]: player_of(row) for row in await self._rows(_PLAYERS_BY_ID, json.dumps(list(user_ids)))}
 
-    async def player(self, username: str) -> Player | None:
-        rows = await self._rows(statements.PLAYER, username)
-        return player_of(rows[0]) if rows else None
-
-    async def session(self, session_id: int) -> SessionRecord | None:
-        rows = await self._rows(statements.SESSION, session_id)
-        return session_of(rows[0]) if rows else None
-
-    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> list[Entry]:
-        return [Entry(*row) for row in await self._rows(_READS.top, *board, limit, offset)]
-
-    async def entry(self, board: BoardId, user_id: int) -> Entry | None:
-        rows = await self._rows(_READS.entry, *board, user_id)
-        return Entry(*rows[0]) if rows and rows[0][0] == user_id else None
-
-    async def around(self, board: BoardId, entry: Entry, *, limit: int) -> tuple[list[Entry], list[Entry]]:
-        rows = await self._rows(_READS.around, *board, *entry.order, entry.user_id, limit)
-        sides: tuple[list[Entry], list[Entry]] = ([], [])
-        for side, *columns in rows:
-            sides[side].append(Entry(*columns))
-        return sorted(sides[0], key=_order), sorted(sides[1], key=_order)
-
-    async def count(self, board: BoardId) -> int:
-        return int(await self._value(statements.COUNT, *board))
-
     async def ranks(self, wanted: Sequence[tuple[BoardId, Entry]]) -> list[int]:
         def work(connection: sqlite3.Connection) -> list[int]:
             with _transaction(connection, "DEFERRED"):
                 return [_rank(connection, board, entry, self._rank_count_limit) for board, entry in wanted]
 
         return await self._readers.run(work)
-
-    async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
-        last = -1
-        while rows := await self._rows(_READS.page, *board, last, page):
-            last = rows[-1][0]
-            yield [Entry(*row) for row in rows]
-
-    async def boards(self) -> list[BoardId]:
-        return [BoardId(*row) for row in await self._rows(statements.BOARDS)]
 
     async def last_session_id(self) -> int:
         return int(await self._value(_LAST_COMMITTED))
@@ -276,9 +240,6 @@ class SqliteStore:
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
 
-    async def ping(self) -> None:
-        await self._value(statements.PING)
-
     async def aclose(self) -> None:
         await self._readers.aclose()
         await self._writer.aclose()
@@ -288,9 +249,6 @@ class SqliteStore:
 
     async def _rows(self, statement: str, *arguments: object) -> list[Any]:
         return await self._readers.run(lambda connection: _fetch(connection, statement, *arguments))
-
-    async def _value(self, statement: str, *arguments: object) -> Any:
-        return (await self._rows(statement, *arguments))[0][0]
 
     async def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         def work(connection: sqlite3.Connection) -> None:
@@ -444,7 +402,3 @@ def _savepoint(connection: sqlite3.Connection) -> Iterator[None]:
 def _text_of(moment: datetime) -> str:
     """As Django writes a time."""
     return str(moment.astimezone(UTC).replace(tzinfo=None))
-
-
-def _order(entry: Entry) -> tuple[int, int, int]:
-    return entry.order

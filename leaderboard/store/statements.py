@@ -23,6 +23,11 @@ PING = "SELECT 1"
 LAST_LOOKED_AT = """
     SELECT max(id) FROM (SELECT id FROM leaderboard_gamesession WHERE id > $1 ORDER BY id LIMIT $2) AS looked_at"""
 
+# The sessions after $1 up to $2 as words of `leaderboard.index.ledger`: ids are unique, so adding up sets each bit once.
+SESSION_WORDS = """
+    SELECT id >> 5, CAST(sum(CAST(1 AS bigint) << CAST(id & 31 AS int)) AS bigint)
+    FROM leaderboard_gamesession WHERE id > $1 AND id <= $2 GROUP BY id >> 5"""
+
 # Boards are few and entries many: one index probe a board, instead of reading every entry.
 BOARDS = """
     WITH RECURSIVE board (leaderboard_id, season) AS (

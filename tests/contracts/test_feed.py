@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
 
 from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State, group_name
+from leaderboard.feed.asking import Asking
 from leaderboard.feed.redis import RedisFeed
 from tests.servers.redis import RedisServer, start_redis
 
@@ -212,6 +213,114 @@ async def test_every_mark_made_while_publishers_work_is_seen_by_one_of_them(feed
     assert (published, truth) == (150, 150)
 
 
+# --- Watermarks ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_mark_moves_the_watermark_of_its_leaderboard_and_of_no_other(feed: RedisFeed) -> None:
+    here, there = await feed.watermark(GLOBAL), await feed.watermark(DAILY)
+    assert await feed.watermark(GLOBAL) == here
+    await feed.mark_dirty([GLOBAL])
+    assert await feed.watermark(GLOBAL) != here
+    assert await feed.watermark(DAILY) == there
+
+
+async def test_a_watermark_that_was_does_not_come_back_when_the_mark_is_settled(feed: RedisFeed) -> None:
+    """The change may be below what is published: then neither the position nor the dirty marks tell of it any more."""
+    seen = {await feed.watermark(GLOBAL)}
+    for number in range(1, 5):
+        await feed.mark_dirty([GLOBAL])
+        seen.add(await feed.watermark(GLOBAL))
+        await feed.settle(GLOBAL, (await feed.dirty())[GLOBAL])
+        assert len(seen | {await feed.watermark(GLOBAL)}) == number + 1
+
+
+async def test_a_frame_moves_the_watermark(feed: RedisFeed) -> None:
+    before = await feed.watermark(GLOBAL)
+    position = await publish(feed, NOWHERE)
+    assert await feed.watermark(GLOBAL) == before._replace(position=position)
+
+
+async def test_no_watermark_comes_twice_over_flushes(feed: RedisFeed, each_server: RedisServer) -> None:
+    seen = []
+    for _ in range(5):
+        each_server.command("FLUSHALL")
+        seen.append(await feed.watermark(GLOBAL))
+        await feed.mark_dirty([GLOBAL])
+        seen.append(await feed.watermark(GLOBAL))
+        each_server.command("FLUSHALL")
+        await feed.mark_dirty([GLOBAL])
+        seen.append(await feed.watermark(GLOBAL))
+    assert len(set(seen)) == len(seen)
+
+
+async def test_those_who_ask_for_several_leaderboards_at_once_are_told_their_own(feed: RedisFeed) -> None:
+    await feed.mark_dirty([DAILY])
+    position = await publish(feed, NOWHERE, leaderboard=DAILY)
+    alone = [await feed.watermark(leaderboard) for leaderboard in (DAILY, GLOBAL, 99)]
+    assert alone[0].position == position
+    assert await asyncio.gather(*(feed.watermark(leaderboard) for leaderboard in (DAILY, GLOBAL, 99) * 20)) == alone * 20
+
+
+async def test_a_watermark_is_not_older_than_the_mark_that_was_made_before_it_was_asked_for(each_server: RedisServer) -> None:
+    """By another process, while this one's askers share round trips."""
+    async with AsyncExitStack() as stack:
+        ours, theirs = a_feed(each_server.url), a_feed(each_server.url)
+        for feed in (ours, theirs):
+            stack.push_async_callback(feed.aclose)
+
+        async def mark_and_ask(leaderboard: int) -> None:
+            for _ in range(30):
+                await theirs.mark_dirty([leaderboard])
+                mark = (await theirs.dirty())[leaderboard]
+                assert int((await ours.watermark(leaderboard)).changed) >= mark
+
+        await asyncio.gather(*(mark_and_ask(leaderboard) for leaderboard in (1, 1, 2, 2, 3)))
+
+
+async def test_a_position_that_was_asked_for_is_of_before_what_is_sent_after_it(feed: RedisFeed) -> None:
+    first = await publish(feed, NOWHERE)
+    state, frame = a_step(first.offset + 1)
+    asked = [feed.ask_position(GLOBAL) for _ in range(3)]
+    other = feed.ask_position(DAILY)
+    asked[0].cancel()  # type: ignore[attr-defined]
+    assert await feed.publish(GLOBAL, after=first, state=state, frame=frame)
+    assert [await position for position in asked[1:]] == [first, first]
+    assert await other == NOWHERE
+    assert await feed.ask_position(GLOBAL) == state.position
+
+
+def test_those_who_ask_during_a_read_are_told_by_the_next_and_one_who_fails_keeps_nobody_from_it() -> None:
+    reads: list[tuple[Sequence[int], Callable[[Mapping[int, str]], None]]] = []
+    told: list[tuple[str, str | None]] = []
+
+    def ask(asking: Asking[str], leaderboard: int, name: str) -> None:
+        asking.ask(leaderboard, lambda found: told.append((name, found)))
+
+    def fail(found: str | None) -> None:
+        raise RuntimeError("planted")
+
+    async def story() -> None:
+        asking: Asking[str] = Asking(lambda leaderboards, answered: reads.append((leaderboards, answered)))
+        ask(asking, GLOBAL, "ada")
+        asking.ask(GLOBAL, fail)
+        ask(asking, GLOBAL, "bo")
+        await asyncio.sleep(0)
+        ask(asking, DAILY, "cy")
+        ask(asking, GLOBAL, "dee")
+        await asyncio.sleep(0)
+        assert [leaderboards for leaderboards, _ in reads] == [(GLOBAL,)]
+        reads[0][1]({GLOBAL: "first"})
+        assert told == [("ada", "first"), ("bo", "first")]
+        assert [leaderboards for leaderboards, _ in reads] == [(GLOBAL,), (DAILY, GLOBAL)]
+        reads[1][1]({GLOBAL: "second"})
+        assert told[2:] == [("cy", None), ("dee", "second")]
+        ask(asking, GLOBAL, "eve")
+        await asyncio.sleep(0)
+        assert len(reads) == 3
+
+    asyncio.run(story())
+
+
 # --- Frames --------------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +485,9 @@ async def test_a_redis_that_hangs_is_away_and_comes_back(own_server: RedisServer
         with pytest.raises(FeedUnavailable):
             await feed.mark_dirty([GLOBAL])
         assert feed.failures == 1
+        with pytest.raises(FeedUnavailable):
+            await feed.watermark(GLOBAL)
+        assert await feed.ask_position(GLOBAL) == NOWHERE
         own_server.resume()
         async with asyncio.timeout(20):
             while await held(feed) is None:

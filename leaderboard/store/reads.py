@@ -1,0 +1,68 @@
+"""The reads that are one statement, the same in both dialects."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, ClassVar
+
+from leaderboard.domain.score import BoardId, Entry
+from leaderboard.store import Player, SessionRecord, statements
+from leaderboard.store.rows import player_of, session_of
+
+
+class Reads(ABC):
+    """What `Store` promises of them; a dialect says how rows are got, each call in its own time-out."""
+
+    _reads: ClassVar[statements.EntryReads]
+
+    @abstractmethod
+    async def _rows(self, statement: str, *arguments: object) -> list[Any]: ...
+
+    async def _value(self, statement: str, *arguments: object) -> Any:
+        return (await self._rows(statement, *arguments))[0][0]
+
+    async def catalog_version(self) -> int:
+        return int(await self._value(statements.CATALOG_VERSION))
+
+    async def player(self, username: str) -> Player | None:
+        rows = await self._rows(statements.PLAYER, username)
+        return player_of(rows[0]) if rows else None
+
+    async def session(self, session_id: int) -> SessionRecord | None:
+        rows = await self._rows(statements.SESSION, session_id)
+        return session_of(rows[0]) if rows else None
+
+    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> list[Entry]:
+        return [Entry(*row) for row in await self._rows(self._reads.top, *board, limit, offset)]
+
+    async def entry(self, board: BoardId, user_id: int) -> Entry | None:
+        rows = await self._rows(self._reads.entry, *board, user_id)
+        return Entry(*rows[0]) if rows and rows[0][0] == user_id else None
+
+    async def around(self, board: BoardId, entry: Entry, *, limit: int) -> tuple[list[Entry], list[Entry]]:
+        rows = await self._rows(self._reads.around, *board, *entry.order, entry.user_id, limit)
+        sides: tuple[list[Entry], list[Entry]] = ([], [])
+        for side, *columns in rows:
+            sides[side].append(Entry(*columns))
+        return _in_order(sides[0]), _in_order(sides[1])
+
+    async def count(self, board: BoardId) -> int:
+        return int(await self._value(statements.COUNT, *board))
+
+    async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
+        last = -1
+        while rows := await self._rows(self._reads.page, *board, last, page):
+            last = rows[-1][0]
+            yield [Entry(*row) for row in rows]
+
+    async def boards(self) -> list[BoardId]:
+        return [BoardId(*row) for row in await self._rows(statements.BOARDS)]
+
+    async def session_words(self, after: int, until: int) -> dict[int, int]:
+        return {row[0]: row[1] for row in await self._rows(statements.SESSION_WORDS, after, until)}
+
+    async def ping(self) -> None:
+        await self._value(statements.PING)
+
+
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: entry.order)
