@@ -27,6 +27,8 @@ from leaderboard.domain.errors import InternalError
 
 log = logging.getLogger(__name__)
 
+READ_S = 30.0  # how long a request may take to come in; the largest has a few MB
+
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 _LEAVE_TO_ASGI = frozenset((b"cookie", b"expect", b"upgrade"))
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -41,8 +43,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_plain = self.limit_concurrency is None and not self.root_path
 
     _exchange: "Exchange | None" = None
-    _is_reading = False  # a request has begun to come in
-    _idle_since = 0.0
+    _is_reading = False  # a request has begun to come in and is not whole
+    _since = 0.0  # when the last answer was given, or the request that is coming in began
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._set_timer(self.timeout_keep_alive)
 
     def on_message_begin(self) -> None:
         self.url = b""
@@ -50,13 +57,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self._exchange = None
         self._is_reading = True
+        self._since = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        self._is_reading = False
         headers = headers_of(self.headers)
         if self.api is not None and self._may_go_straight(headers):
             self.cycle = self._exchange = Exchange(self, self.api, headers)  # type: ignore[assignment]  # what uvicorn asks of a cycle, it has
             return
+        self._is_reading = False
         url, lines, expect = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, lines, expect
@@ -70,6 +78,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._exchange.take(body)
 
     def on_message_complete(self) -> None:
+        self._is_reading = False
         if self._exchange is None:
             super().on_message_complete()
         else:
@@ -100,19 +109,22 @@ class HttpProtocol(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
             return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._since = self.loop.time()
+        self._set_timer(self.timeout_keep_alive)
 
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
-        if self._is_reading or not self.cycle.response_complete:
+        if not self._is_reading and self.cycle is not None and not self.cycle.response_complete:
             return  # the end of this request sets the timer again
-        idle_until = self._idle_since + self.timeout_keep_alive
-        if self.loop.time() < idle_until:
-            self.timeout_keep_alive_task = self.loop.call_at(idle_until, self.timeout_keep_alive_handler)
+        left = self._since + (READ_S if self._is_reading else self.timeout_keep_alive) - self.loop.time()
+        if left > 0:
+            self._set_timer(left)
         else:
             super().timeout_keep_alive_handler()
+
+    def _set_timer(self, in_s: float) -> None:
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(in_s, self.timeout_keep_alive_handler)
 
     def handle_websocket_upgrade(self) -> None:
         self._stop_timer()

@@ -8,6 +8,7 @@ reordered between a snapshot and the frames after it, a slow watcher costs no me
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from leaderboard.feed import NOWHERE, Frame, Position, State, group_name, wire
 from realtime.history import History
 from realtime.metrics import Counters
 from realtime.source import LeaderboardInfo
+from realtime.wire import Message
 
 if TYPE_CHECKING:
     from realtime.outbox import Outbox
@@ -32,17 +34,39 @@ class Step(Enum):
 
 
 class Standing:
-    """A state and its snapshot texts, each encoded when first asked for."""
+    """A state and its snapshots, each encoded when first asked for."""
 
     def __init__(self, slug: str, state: State) -> None:
         self.state = state
         self._slug = slug
-        self._texts: dict[int, str] = {}
+        self._messages: dict[int, Message] = {}
 
-    def text(self, top: int) -> str:
-        if top not in self._texts:
-            self._texts[top] = wire.state_text(self._slug, self.state, top=top)
-        return self._texts[top]
+    def message(self, top: int) -> Message:
+        if top not in self._messages:
+            self._messages[top] = Message(wire.state_text(self._slug, self.state, top=top).encode())
+        return self._messages[top]
+
+
+class Messages(dict[int, Message]):
+    """By size, each framed when first asked for."""
+
+    def __init__(self, texts: dict[int, str]) -> None:
+        self._texts = texts
+
+    def __missing__(self, top: int) -> Message:
+        self[top] = message = Message(self._texts[top].encode())
+        return message
+
+
+class Parcel:
+    """A frame as it goes to the sockets: it brings a watcher from `before` to `after`."""
+
+    __slots__ = ("after", "before", "epoch", "messages", "offset")
+
+    def __init__(self, frame: Frame) -> None:
+        self.epoch, self.offset = frame.epoch, frame.offset
+        self.before, self.after = Position(frame.epoch, frame.offset - 1), Position(frame.epoch, frame.offset)
+        self.messages = Messages(frame.texts)
 
 
 class Board:
@@ -61,7 +85,8 @@ class Board:
         self.opening: asyncio.Task[None] | None = None
         self.catching_up: asyncio.Task[None] | None = None
         self.again = False  # a frame came that the catching up under way may not know of
-        self.history = History(ring)
+        self.history: History[Parcel] = History(ring)
+        self.newest: Parcel | None = None  # None if the last step was no frame
         self.counters = counters
 
     @property
@@ -85,6 +110,7 @@ class Board:
         """Be where the state is; early frames that follow it are taken."""
         self.standing = Standing(self.info.slug, state)
         self.history.restart(state.position)
+        self.newest = None
         early, self.early = self.early, []
         for frame in early:
             self.take(frame)
@@ -100,18 +126,40 @@ class Board:
             self.counters.bad_frames += 1
             return Step.GAP
         self.standing = Standing(self.info.slug, state)
-        self.history.append(frame)
+        self.newest = Parcel(frame)
+        self.history.append(self.newest)
         self.counters.frames_received += 1
         return Step.TAKEN
+
+    def recall(self, frames: Iterable[Frame]) -> None:
+        """Take in older frames, for a watcher that comes back."""
+        self.history.prepend([Parcel(frame) for frame in frames if frame.offset <= self.position.offset])
+
+    def hand_out(self, subscriptions: Sequence[Subscription]) -> None:
+        """Bring watchers to where the board is, as far as their wires take it.
+
+        Nearly all lack just the newest frame and have nothing else waiting (then a wire is ready): this loop is what delivery costs.
+        """
+        newest, sent = self.newest, 0
+        for subscription in subscriptions:
+            wire = subscription.outbox.wire
+            if newest is not None and wire.ready and subscription.position == newest.before:
+                wire.write(newest.messages[subscription.top])
+                subscription.position = newest.after
+                sent += 1
+            else:
+                subscription.outbox.owe(subscription)
+        self.counters.messages_sent += sent
 
 
 class Subscription:
     """One socket's watching of one board: the size and the position it has been brought to."""
 
-    __slots__ = ("acked", "board", "ended", "position", "top")
+    __slots__ = ("acked", "board", "ended", "outbox", "position", "top")
 
-    def __init__(self, board: Board, *, top: int, position: Position = NOWHERE) -> None:
+    def __init__(self, board: Board, outbox: Outbox, *, top: int, position: Position = NOWHERE) -> None:
         self.board = board
+        self.outbox = outbox
         self.top = top
         self.position = position
         self.acked: int | None = None
@@ -121,17 +169,22 @@ class Subscription:
     def behind(self) -> bool:
         return not self.ended and self.board.standing is not None and self.position != self.board.position
 
-    def next_text(self) -> str | None:
+    def end(self) -> None:
+        """It is owed nothing more."""
+        self.ended = True
+        self.position = NOWHERE  # which no frame follows
+
+    def next_message(self) -> Message | None:
         """What brings the watcher one step nearer to the board, None if it is there."""
         if not self.behind or self.board.standing is None:
             return None
-        frame = self.board.history.after(self.position)
-        if frame is not None:
-            self.position = Position(frame.epoch, frame.offset)
-            return frame.texts[self.top]
+        parcel = self.board.history.after(self.position)
+        if parcel is not None:
+            self.position = parcel.after
+            return parcel.messages[self.top]
         self._count_stale()
         self.position = self.board.position
-        return self.board.standing.text(self.top)
+        return self.board.standing.message(self.top)
 
     def _count_stale(self) -> None:
         missed = self.board.position.offset - self.position.offset

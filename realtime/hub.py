@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from leaderboard.domain.errors import LeaderboardNotFound, Refusal, StoreUnavailable, TooMany
+from leaderboard.domain.errors import LeaderboardNotFound, Overloaded, Refusal, StoreUnavailable, TooMany
 from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State
 from realtime.board import Board, Standing, Step, Subscription
 from realtime.limits import Options
@@ -26,6 +26,7 @@ from realtime.metrics import Counters
 from realtime.outbox import Outbox
 from realtime.protocol import CloseCode, bye_text, error_text, is_slug
 from realtime.source import OFFLINE, LeaderboardInfo, Source
+from realtime.wire import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +49,16 @@ class Hub:
 
     # --- Sockets -------------------------------------------------------------------------------------------------------
 
-    def attach(self) -> Outbox:
-        """An outbox for a new socket; give it back with `detach`. While closing, it says bye at once."""
-        outbox = Outbox(is_live=lambda: self.live, counters=self.counters, options=self.options)
+    def attach(self, wire: Wire) -> Outbox:
+        """An outbox for a new socket; give it back with `detach`. While closing, it says bye at once; one too many is refused."""
+        outbox = Outbox(wire, is_live=self._is_live, counters=self.counters, options=self.options)
         self._outboxes.add(outbox)
         self.counters.sockets += 1
         self._deserted.clear()
         if self.closing:
             self._say_bye(outbox)
+        elif self.counters.sockets > self.options.sockets:
+            outbox.refuse(Overloaded("this process holds as many sockets as it may"))
         elif not self._started:
             self._started = True
             self._spawn(self._poll())
@@ -70,9 +73,11 @@ class Hub:
             self.unsubscribe(outbox, slug)
         self._outboxes.discard(outbox)
         self.counters.sockets -= 1
-        outbox.end()
         if not self._outboxes:
             self._deserted.set()
+
+    def _is_live(self) -> bool:
+        return self.live
 
     def presence(self) -> dict[str, int]:
         """How many sockets of this process watch each board."""
@@ -92,7 +97,7 @@ class Hub:
         try:
             await self._make_ready(board, since)
             if outbox in self._outboxes:  # it may have gone meanwhile
-                self._begin(outbox, board, Subscription(board, top=top, position=since or NOWHERE))
+                self._begin(outbox, board, Subscription(board, outbox, top=top, position=since or NOWHERE))
         finally:
             board.arriving -= 1
             self._drop_if_unwatched(board)
@@ -102,14 +107,14 @@ class Hub:
         subscription = outbox.subscriptions.pop(slug, None)
         if subscription is None:
             return
-        subscription.ended = True
+        subscription.end()
         subscription.board.subscriptions.pop(outbox, None)
         self._drop_if_unwatched(subscription.board)
 
     def say_bye(self) -> None:
         """Tell every socket that this process goes away, and close it with 1012. New sockets hear the same."""
         self.closing = True
-        for outbox in self._outboxes:
+        for outbox in list(self._outboxes):
             self._say_bye(outbox)
 
     async def aclose(self) -> None:
@@ -187,7 +192,7 @@ class Hub:
                 frames = await self._fetch(board, since)
             except FeedUnavailable:
                 return
-            board.history.prepend([frame for frame in frames or () if frame.offset <= board.position.offset])
+            board.recall(frames or ())
 
     def _begin(self, outbox: Outbox, board: Board, subscription: Subscription) -> None:
         self.unsubscribe(outbox, board.info.slug)  # replaced, if there is one
@@ -195,7 +200,7 @@ class Hub:
         board.subscriptions[outbox] = subscription
         if not self.live and board.offline is not None:
             subscription.position = board.offline.state.position
-            outbox.push(board.offline.text(subscription.top))
+            outbox.push(board.offline.message(subscription.top).payload)
         else:
             outbox.owe(subscription)
 
@@ -232,11 +237,12 @@ class Hub:
             self._catch_up_soon(board)
 
     async def _wake(self, board: Board) -> None:
-        """Owe the board to its watchers, letting the writers run in between."""
-        for count, (outbox, subscription) in enumerate(list(board.subscriptions.items()), 1):
-            outbox.owe(subscription)
-            if count % self.options.notify_batch == 0:
+        """Bring its watchers to where the board is, letting others run in between."""
+        watching, batch = list(board.subscriptions.values()), self.options.notify_batch
+        for start in range(0, len(watching), batch):
+            if start:
                 await asyncio.sleep(0)
+            board.hand_out(watching[start : start + batch])
 
     # --- Catching up ---------------------------------------------------------------------------------------------------
 
@@ -381,26 +387,31 @@ class Hub:
             board.offline = None
 
     def _nudge_all(self) -> None:
-        for outbox in self._outboxes:
-            outbox.nudge()
+        for outbox in list(self._outboxes):
+            outbox.flush()
 
     # --- Heartbeat and tasks -------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
-        """One timer for all sockets."""
+        """One timer for all sockets. Every few beats it asks for a sign of life, too."""
+        beats = 0
         while not self.closing:
             await asyncio.sleep(self.options.heartbeat_s)
+            beats += 1
             for count, outbox in enumerate(list(self._outboxes), 1):
                 outbox.heartbeat()
+                if beats % self.options.probe_every == 0:
+                    outbox.probe()
                 if count % self.options.notify_batch == 0:
                     await asyncio.sleep(0)
 
     async def _watch_slow(self) -> None:
         """Give up sockets that take nothing; a quarter of the timeout is how much later than it that may be."""
+        now = asyncio.get_running_loop().time
         while not self.closing:
             await asyncio.sleep(self.options.send_timeout_s / 4)
-            for outbox in self._outboxes:
-                outbox.give_up_if_stuck()
+            for outbox in list(self._outboxes):
+                outbox.give_up_if_stuck(now())
 
     async def _try_link(self, work: Callable[[], Awaitable[None]]) -> None:
         """The layer may fail: the poll covers for it, and tries again."""

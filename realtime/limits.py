@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+# Of accepted sockets, by the kernel. Longer than `send_timeout_s`, so that who reads too slowly is told so first.
+PEER_GONE_MS = 30_000  # something sent was not taken for so long
+KEEPALIVE_IDLE_S = 20
+KEEPALIVE_INTERVAL_S = 5
+KEEPALIVE_PROBES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -16,9 +22,13 @@ class Options:
     close_grace_s: float = 2.0  # how long a last word and the close frame may take
     misses_before_recycle: int = 3  # one miss may be a frame in flight, three are a deaf link
     ring: int = 64  # frames held for a board: what a slow socket may lag before it gets a snapshot
+    write_buffer_bytes: int = 64 * 1024  # beyond what the kernel holds; past it a socket is behind, and is sent nothing until it is drained
+    probe_every: int = 3  # heartbeats; a client that answers no ping from one probe to the next is gone
     replies: int = 64  # pongs and errors waiting for a socket; more are dropped and counted
-    notify_batch: int = 256  # sockets woken before the event loop may do something else
+    submits: int = 256  # of a socket, not answered yet or the answer not taken yet; with more, nothing is read from it
+    notify_batch: int = 256  # sockets written to before the event loop may do something else
     catch_up_together: int = 16  # boards that read from Redis at once after a fault
+    sockets: int = 20_000  # of this process: some 10 KiB each, and a file each
     subscriptions: int = 32  # per socket
     message_bytes: int = 16 * 1024  # the longest command is some hundred
     message_burst: int = 50

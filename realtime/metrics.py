@@ -20,6 +20,7 @@ class Counters:
     sends_dropped: int = 0  # messages that a socket did not get because it was slow
     stale_snapshots: int = 0  # snapshots sent instead of frames that a slow socket missed
     too_slow_closes: int = 0
+    silent_closes: int = 0  # sockets whose client gave no sign of life
     refused: int = 0  # errors told to clients
     resyncs: int = 0  # boards that started again from a state: frames missing or another epoch
     caught_up: int = 0  # times that frames the layer lost were fetched

@@ -1,146 +1,148 @@
-"""What one socket is owed, and the writer that hands it over.
+"""What one socket is owed, and in which order it gets it.
 
-Telling an outbox something never waits: replies go to a bounded queue, boards are only marked as owed, and the writer asks
-each board for the next text when the socket can take it. So a socket that does not read holds up nobody, and gets one
-snapshot when it reads again.
+Telling an outbox something never waits: replies go to a bounded queue, boards are only marked as owed, and as long as the wire
+is ready each board is asked for its next message. So a wire that is ready has nothing waiting; a socket that does not read
+holds up nobody, and gets one snapshot when it reads again.
 """
 
-import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
 
 from leaderboard.domain.errors import Refusal, TooSlow
-from leaderboard.feed import NOWHERE
+from leaderboard.feed import NOWHERE, Position
 from realtime.board import Subscription
 from realtime.limits import Options
 from realtime.metrics import Counters
 from realtime.protocol import CLOSE_CODES, CloseCode, error_text, heartbeat_text, status_text
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from realtime.wire import Message, Wire
 
 
 class Outbox:
     """`is_live` says whether Redis is there; a socket with subscriptions is told when that changes."""
 
-    def __init__(self, *, is_live: Callable[[], bool], counters: Counters, options: Options) -> None:
+    __slots__ = (
+        "_counters",
+        "_heartbeat_due",
+        "_is_live",
+        "_options",
+        "_owed",
+        "_replies",
+        "_told_live",
+        "closing",
+        "subscriptions",
+        "wire",
+    )
+
+    def __init__(self, wire: Wire, *, is_live: Callable[[], bool], counters: Counters, options: Options) -> None:
+        self.wire = wire
         self.subscriptions: dict[str, Subscription] = {}  # by slug
-        self.closing: tuple[CloseCode, str] | None = None  # with the last word
+        self.closing = False
         self._is_live = is_live
         self._told_live = True
         self._counters = counters
         self._options = options
-        self._replies: deque[str] = deque()
-        self._owed: OrderedDict[Subscription, None] = OrderedDict()
+        self._replies: deque[Message] | None = None  # made when first needed: most sockets only watch
+        self._owed: dict[Subscription, None] = {}  # in the order of their turns
         self._heartbeat_due = False
-        self._ended = False
-        self._wake = asyncio.Event()
-        self._now = asyncio.get_running_loop().time
-        self._sending_since: float | None = None
-        self._patience: asyncio.Timeout | None = None  # one for the writer's life: one a send would cost a third of the send
 
-    def push(self, text: str) -> None:
+    @property
+    def waiting(self) -> int:
+        """Replies that the wire has not taken."""
+        return len(self._replies) if self._replies else 0
+
+    def push(self, text: bytes) -> None:
         """Queue a reply; when the queue is full it is dropped and counted."""
-        if len(self._replies) >= self._options.replies:
+        if self.waiting >= self._options.replies:
             self._counters.sends_dropped += 1
-            return
-        self._replies.append(text)
-        self._wake.set()
+        else:
+            self.answer(text)
+
+    def answer(self, text: bytes) -> None:
+        """Queue a reply that must not be dropped: whoever asks for these has a bound of its own."""
+        message = Message(text)
+        if self.wire.ready:
+            self.wire.write(message)
+            self._counters.messages_sent += 1
+        elif not self.closing:
+            if self._replies is None:
+                self._replies = deque()
+            self._replies.append(message)
 
     def owe(self, subscription: Subscription) -> None:
         """The board has moved, or the subscription is new."""
         self._owed[subscription] = None
-        self._wake.set()
+        self.flush()
 
     def heartbeat(self) -> None:
         self._heartbeat_due = True
-        self._wake.set()
+        self.flush()
 
-    def nudge(self) -> None:
-        """Something that the writer looks up itself has changed."""
-        self._wake.set()
+    def probe(self) -> None:
+        """Close a socket whose client gives no sign of life; ask for the next one."""
+        if not self.closing and not self.wire.probe():
+            self._counters.silent_closes += 1
+            self._give_up(TooSlow("nothing came from the client, not even the answer to a ping"))
 
     def refuse(self, refusal: Refusal) -> None:
         """Say why, then close. What else is waiting is dropped."""
         self._counters.refused += 1
         self.close(CLOSE_CODES.get(refusal.code, CloseCode.RESTARTING), error_text(refusal))
 
-    def close(self, code: CloseCode, last_word: str) -> None:
-        if self.closing is None:
-            self.closing = (code, last_word)
-        self._wake.set()
+    def close(self, code: CloseCode, last_word: bytes, *, impatient: bool = False) -> None:
+        if not self.closing:
+            self.closing = True
+            self._replies = None
+            self._owed.clear()
+            self.wire.close(int(code), code.name.lower(), Message(last_word), impatient=impatient)
 
-    def end(self) -> None:
-        """The client is gone: nothing more is to be sent."""
-        self._ended = True
-        self._wake.set()
-
-    def give_up_if_stuck(self) -> None:
-        """Close as too slow if one send has been under way for longer than the timeout. The hub asks this now and then."""
-        since, patience = self._sending_since, self._patience
-        if since is not None and patience is not None and self._now() - since >= self._options.send_timeout_s:
-            patience.reschedule(self._now())
-            self._patience = None  # once: a scope that is ending must not be touched
-
-    async def run(self, send: Send) -> None:
-        """Hand over until the socket is closed or gone."""
-        try:
-            async with asyncio.timeout(None) as self._patience:
-                await self._hand_over(send)
-        except TimeoutError:
+    def give_up_if_stuck(self, now: float) -> None:
+        """Close as too slow if the wire has taken nothing for longer than the timeout. The hub asks this now and then."""
+        since = self.wire.busy_since
+        if since is not None and not self.closing and now - since >= self._options.send_timeout_s:
             self._counters.too_slow_closes += 1
-            self.refuse(TooSlow())
-        except (OSError, RuntimeError):  # how servers say that the client is gone
-            self.end()
-        finally:
-            self._patience = None
-        if self.closing is not None and not self._ended:
-            await self._part(send, *self.closing)
-        self.end()
+            self._give_up(TooSlow())
 
-    async def _hand_over(self, send: Send) -> None:
-        while self.closing is None and not self._ended:
-            text = self._next()
-            if text is None:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            self._sending_since = self._now()
-            await send({"type": "websocket.send", "text": text})
-            self._sending_since = None
+    def flush(self) -> None:
+        """Hand over what there is, as long as the wire takes it."""
+        wire = self.wire
+        while wire.ready and (message := self._next()) is not None:
+            wire.write(message)
             self._counters.messages_sent += 1
 
-    def _next(self) -> str | None:
+    def _give_up(self, refusal: Refusal) -> None:
+        self._counters.refused += 1
+        self.close(CLOSE_CODES[refusal.code], error_text(refusal), impatient=True)
+
+    def _next(self) -> Message | None:
         if self._replies:
             return self._replies.popleft()
         if self.subscriptions and self._told_live != self._is_live():
             self._told_live = not self._told_live
-            return status_text(self._told_live)
+            return Message(status_text(self._told_live))
         return self._next_owed() or self._next_heartbeat()
 
-    def _next_owed(self) -> str | None:
+    def _next_owed(self) -> Message | None:
         """Boards take turns, so that a busy one does not starve another."""
         while self._owed:
-            subscription, _ = self._owed.popitem(last=False)
-            text = subscription.next_text()
+            subscription = next(iter(self._owed))
+            del self._owed[subscription]
+            message = subscription.next_message()
             if subscription.behind:
                 self._owed[subscription] = None
-            if text is not None:
-                return text
+            if message is not None:
+                return message
         return None
 
-    def _next_heartbeat(self) -> str | None:
+    def _next_heartbeat(self) -> Message | None:
         """After everything owed, so that its positions are the ones this client has been brought to."""
         if not self._heartbeat_due:
             return None
         self._heartbeat_due = False
-        reached = {slug: held.position for slug, held in self.subscriptions.items() if held.position != NOWHERE}
-        return heartbeat_text(reached)
+        return _heartbeat(tuple((slug, held.position) for slug, held in self.subscriptions.items() if held.position != NOWHERE))
 
-    async def _part(self, send: Send, code: CloseCode, last_word: str) -> None:
-        try:
-            async with asyncio.timeout(self._options.close_grace_s):
-                await send({"type": "websocket.send", "text": last_word})
-                await send({"type": "websocket.close", "code": int(code), "reason": code.name.lower()})
-        except (OSError, RuntimeError):  # a timeout is an OSError too: it is gone or will not listen
-            return
+
+@lru_cache(maxsize=64)
+def _heartbeat(reached: tuple[tuple[str, Position], ...]) -> Message:
+    """Most sockets of a beat are at the same places."""
+    return Message(heartbeat_text(dict(reached)))

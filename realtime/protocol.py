@@ -6,13 +6,16 @@ Snapshots and deltas are encoded by the publisher, see `leaderboard.feed.wire`.
 import re
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from leaderboard.domain.errors import BadMessage, InvalidParameter, Refusal
+from leaderboard.domain.errors import BadMessage, InvalidBody, InvalidParameter, Refusal
+from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.snapshot import TOPS, round_up
+from leaderboard.domain.text import find_duplicate_key
 from leaderboard.feed import Position
+from leaderboard.services.checking import Asked
 
 DEFAULT_TOP = 10
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,64}")
@@ -46,6 +49,7 @@ CLOSE_CODES: dict[str, CloseCode] = {
     "too_slow": CloseCode.TOO_SLOW,
     "too_many": CloseCode.TOO_MANY,
     "store_unavailable": CloseCode.RESTARTING,
+    "overloaded": CloseCode.RESTARTING,
 }
 ENDING = frozenset({"bad_message", "too_many"})  # refusals of a command that end the socket; after others it goes on
 
@@ -74,17 +78,70 @@ class Ping(msgspec.Struct, frozen=True, tag_field="type", tag="ping"):
     pass
 
 
-Command = Subscribe | Unsubscribe | Ack | Ping
+Id = Annotated[int, msgspec.Meta(ge=-SCORE_LIMIT, le=SCORE_LIMIT)] | Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class Submit(Asked, forbid_unknown_fields=True, tag_field="type", tag="submit"):
+    """The body of POST /scores/ with its key, and the client's own name for the answer."""
+
+    idempotency_key: str | None = None
+    id: Id | None = None
+
+
+class _Head(msgspec.Struct):
+    """What a message that could not be read was meant to be."""
+
+    type: Any = None
+    id: Any = None
+
+
+class BadSubmit(InvalidBody):
+    """`id` is the message's, as far as it had one."""
+
+    def __init__(self, detail: str, submit_id: Id | None) -> None:
+        super().__init__(detail)
+        self.id = submit_id
+
+
+Command = Subscribe | Unsubscribe | Ack | Ping | Submit
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Command)
+_head = msgspec.json.Decoder(_Head)
 
 
 def read_command(data: bytes) -> Command:
-    """Raises BadMessage."""
+    """Raises BadMessage, and BadSubmit for what is a submit all the same."""
     try:
+        if not data.isascii():
+            data.decode()
         command: Command = _decoder.decode(data)
-    except (msgspec.MsgspecError, RecursionError) as error:  # thousands of nested arrays end in the latter
-        raise BadMessage(str(error)) from error
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:  # thousands of nested arrays end in the latter
+        raise _refused(data, error) from None
+    if isinstance(command, Submit):
+        _check_keys(command, data)
     return command
+
+
+def _check_keys(command: Submit, data: bytes) -> None:
+    """A body with a key twice says two things, over REST and here. Raises BadSubmit."""
+    try:
+        duplicate = find_duplicate_key(data)
+    except InvalidBody as refusal:
+        raise BadSubmit(refusal.detail, command.id) from None
+    if duplicate is not None:
+        raise BadSubmit(f"The key {duplicate!r} is in an object twice.", command.id)
+
+
+def _refused(data: bytes, error: Exception) -> Refusal:
+    try:
+        head = _head.decode(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return BadMessage(str(error))
+    if head.type != "submit":
+        return BadMessage(str(error))
+    try:
+        return BadSubmit(str(error), msgspec.convert(head.id, Id | None))
+    except msgspec.ValidationError:
+        return BadSubmit(str(error), None)
 
 
 def size_of(top: Any) -> int:
@@ -104,25 +161,37 @@ def is_slug(name: str) -> bool:
     return _SLUG.fullmatch(name) is not None
 
 
-PONG = '{"type":"pong"}'
+# --- Out: texts in UTF-8 -------------------------------------------------------------------------------------------------
+
+_encode = msgspec.json.Encoder().encode
+
+PONG = b'{"type":"pong"}'
 
 
-def error_text(refusal: Refusal) -> str:
-    return _text({"type": "error", "code": refusal.code, "detail": refusal.detail})
+def error_text(refusal: Refusal, *, submit_id: Id | None = None) -> bytes:
+    told: dict[str, Any] = {"type": "error", "code": refusal.code, "detail": refusal.detail}
+    if refusal.errors:
+        told["errors"] = refusal.errors
+    if submit_id is not None:
+        told["id"] = submit_id
+    return _encode(told)
 
 
-def heartbeat_text(positions: Mapping[str, Position]) -> str:
+def submitted_text(body: bytes, *, submit_id: Id | None) -> bytes:
+    """`body` is the 201 answer of REST, encoded already: it is put in as it is."""
+    if submit_id is None:
+        return b'{"type":"submitted",' + body[1:]
+    return b'{"type":"submitted","id":%b,%b' % (_encode(submit_id), body[1:])
+
+
+def heartbeat_text(positions: Mapping[str, Position]) -> bytes:
     told = {slug: {"epoch": position.epoch, "offset": position.offset} for slug, position in positions.items()}
-    return _text({"type": "heartbeat", "positions": told})
+    return _encode({"type": "heartbeat", "positions": told})
 
 
-def status_text(live: bool) -> str:
-    return _text({"type": "status", "live": live})
+def status_text(live: bool) -> bytes:
+    return _encode({"type": "status", "live": live})
 
 
-def bye_text(code: CloseCode, *, retry_in_ms: int) -> str:
-    return _text({"type": "bye", "code": int(code), "retry_in_ms": retry_in_ms})
-
-
-def _text(message: dict[str, Any]) -> str:
-    return msgspec.json.encode(message).decode()
+def bye_text(code: CloseCode, *, retry_in_ms: int) -> bytes:
+    return _encode({"type": "bye", "code": int(code), "retry_in_ms": retry_in_ms})

@@ -10,25 +10,29 @@ from typing import Any
 from channels import DEFAULT_CHANNEL_LAYER
 from channels.layers import channel_layers
 from channels.routing import URLRouter
+from django.conf import settings
 from django.urls import re_path
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
 from realtime import metrics
 from realtime.consumers import BoardConsumer, CommandConsumer, LostConsumer
+from realtime.desk import Desk
 from realtime.hub import Hub
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+_desks: dict[asyncio.AbstractEventLoop, Desk] = {}
 _exposed: dict[asyncio.AbstractEventLoop, Collector] = {}
 
 
-def websocket_app(get_hub: Callable[[], Hub]) -> Any:
+def websocket_app(get_hub: Callable[[], Hub], get_desk: Callable[[], Desk]) -> Any:
     """An ASGI application for the scope type "websocket"."""
+    known = {"get_hub": get_hub, "get_desk": get_desk}
     return URLRouter(
         [
-            re_path(r"^ws/leaderboard/(?P<board>[^/]+)/?$", BoardConsumer.as_asgi(get_hub=get_hub)),
-            re_path(r"^ws/?$", CommandConsumer.as_asgi(get_hub=get_hub)),
-            re_path(r"", LostConsumer.as_asgi(get_hub=get_hub)),
+            re_path(r"^ws/leaderboard/(?P<board>[^/]+)/?$", BoardConsumer.as_asgi(**known)),
+            re_path(r"^ws/?$", CommandConsumer.as_asgi(**known)),
+            re_path(r"", LostConsumer.as_asgi(**known)),
         ]
     )
 
@@ -45,8 +49,20 @@ def current_hub() -> Hub:
     return _hubs[loop]
 
 
+def current_desk() -> Desk:
+    """The desk of the running loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _desks:
+        from leaderboard import runtime
+
+        services, origins = runtime.services(), frozenset(settings.CORS_ALLOWED_ORIGINS)
+        _desks[loop] = Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=origins)
+    return _desks[loop]
+
+
 async def close_realtime() -> None:
     """Close the running loop's hub, if there is one."""
+    _desks.pop(asyncio.get_running_loop(), None)
     hub = _hubs.get(asyncio.get_running_loop())
     if hub is not None:
         await hub.aclose()
@@ -75,4 +91,4 @@ def _before(handler: Callable[[int, FrameType | None], Any], hub: Hub, loop: asy
     return handle
 
 
-websocket_application = websocket_app(current_hub)
+websocket_application = websocket_app(current_hub, current_desk)

@@ -14,6 +14,7 @@ from django.core.signals import request_finished, request_started
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from gaming_leaderboard import server
 from gaming_leaderboard.handler import ApiHandler
 from gaming_leaderboard.server import HttpProtocol
 from tests.conftest import lane_of
@@ -243,6 +244,17 @@ async def test_a_request_that_comes_in_slowly_is_not_taken_for_idleness(settings
         assert await idle.is_closed()
         slow.writer.write(b"Content-Length: 2\r\n\r\nok")
         assert (await slow.answer())[2] == b"ok"
+
+
+async def test_who_says_nothing_or_never_ends_is_let_go(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.ROOT_URLCONF = __name__
+    monkeypatch.setattr(server, "READ_S", 0.3)
+    async with open_site(timeout_keep_alive=0.1) as site:
+        silent, head, body = [await site.connect() for _ in range(3)]
+        head.writer.write(b"POST /api/echo/ HTTP/1.1\r\nHost: localhost\r\n")
+        body.send("POST", "/api/echo/", "Content-Length: 3")
+        body.writer.write(b"a")
+        assert [await wire.is_closed() for wire in (silent, head, body)] == [True, True, True]
 
 
 async def test_a_stopping_server_finishes_what_is_under_way(settings: Any) -> None:

@@ -6,11 +6,11 @@ import os
 from django.conf import settings
 
 if not settings.configured:
-    settings.configure()
+    settings.configure(CORS_ALLOWED_ORIGINS=[])
 
 from realtime.hub import Hub
 from realtime.routing import say_bye_at_signal, websocket_app
-from tests.realtime.arena import Arena, make_layer
+from tests.realtime.arena import Arena, NoDesk, make_layer
 
 hubs = []
 
@@ -23,4 +23,4 @@ def get_hub():
     return hubs[0]
 
 
-application = websocket_app(get_hub)
+application = websocket_app(get_hub, NoDesk)

@@ -16,10 +16,12 @@ from redis.exceptions import RedisError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from leaderboard.domain.errors import LeaderboardNotFound
+from leaderboard.domain.errors import LeaderboardNotFound, NotAuthenticated
 from leaderboard.domain.snapshot import Delta, patch
 from leaderboard.feed import NOWHERE, FeedUnavailable, Position, State, group_name, wire
+from realtime.limits import Options
 from realtime.source import OFFLINE
+from realtime.wire import AsgiWire
 
 PATIENCE_S = 20  # how long a test waits for what must come; only a failing test waits so long
 CAST = [f"player{number:03}" for number in range(130)]
@@ -251,16 +253,51 @@ class Client(Watcher):
         return self.connection.close_code
 
 
-class Server:
-    """A real uvicorn on a free port, in this loop, with small socket buffers so that a slow reader shows soon."""
+OURS, STOCK = "realtime.server:SocketServer", "websockets-sansio"
 
-    def __init__(self, application):
+
+class InMemory:
+    """An AsgiWire whose listener is an outbox: for tests of what is said, without a socket. `run` must be awaited by somebody."""
+
+    def __init__(self, send, options=None):
+        self.outbox = None
+        self.wire = AsgiWire(send, self, options or Options())
+
+    def drained(self):
+        self.outbox.flush()
+
+    def lost(self):
+        pass
+
+
+def quiet_wire():
+    async def send(message):
+        pass
+
+    return InMemory(send).wire
+
+
+class NoDesk:
+    """Nobody can hand in anything here."""
+
+    async def admit(self, scope):
+        return None
+
+    def submit(self, asked, key, *, bearer, told):
+        told(NotAuthenticated())
+
+
+class Server:
+    """A real uvicorn on a free port, in this loop, with small socket buffers so that a slow reader shows soon.
+
+    `ws` is its WebSocket class: with our own the sockets are taken over, with uvicorn's they are ASGI's to the end.
+    """
+
+    def __init__(self, application, *, ws=OURS):
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         self.port = self._socket.getsockname()[1]
-        self._config = uvicorn.Config(
-            application, ws="websockets-sansio", lifespan="off", log_config=None, log_level="warning", timeout_graceful_shutdown=1
-        )
+        self._config = uvicorn.Config(application, ws=ws, lifespan="off", log_config=None, log_level="warning", timeout_graceful_shutdown=1)
         self.uvicorn = uvicorn.Server(self._config)
 
     async def start(self):
@@ -273,13 +310,14 @@ class Server:
         await self.uvicorn.shutdown(sockets=[self._socket])
 
     @asynccontextmanager
-    async def client(self, path="/ws/", *, lazy=False):
+    async def client(self, path="/ws/", *, lazy=False, headers=None, ping_interval=20):
         """`lazy` reads only when asked to, with the smallest buffers."""
         options = {"max_queue": 1} if lazy else {"max_queue": None}
+        options |= {"additional_headers": headers, "ping_interval": ping_interval, "compression": None, "proxy": None}
         wire_socket = socket.socket()
         if lazy:
             wire_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         wire_socket.setblocking(False)
         await asyncio.get_running_loop().sock_connect(wire_socket, ("127.0.0.1", self.port))
-        async with connect(f"ws://127.0.0.1:{self.port}{path}", sock=wire_socket, compression=None, proxy=None, **options) as connection:
+        async with connect(f"ws://127.0.0.1:{self.port}{path}", sock=wire_socket, **options) as connection:
             yield Client(connection)

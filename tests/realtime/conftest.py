@@ -3,7 +3,7 @@ import pytest
 from realtime.hub import Hub
 from realtime.limits import Options
 from realtime.routing import websocket_app
-from tests.realtime.arena import Arena, Server, make_layer
+from tests.realtime.arena import OURS, STOCK, Arena, NoDesk, Server, make_layer
 from tests.servers.redis import start_redis
 
 # A poll and a heartbeat that tests need not wait for.
@@ -31,14 +31,20 @@ async def make_hub(redis_url, arena):
         await hub.aclose()
 
 
+@pytest.fixture(params=[OURS, STOCK], ids=["direct", "asgi"])
+def ws(request):
+    """The two ways to a socket: what holds on one holds on the other."""
+    return request.param
+
+
 @pytest.fixture
-async def make_server(make_hub):
+async def make_server(make_hub, ws):
     """A server and its hub; keyword arguments are the hub's."""
     servers = []
 
     async def make(**options):
-        hub = make_hub(**options)
-        servers.append(Server(websocket_app(lambda: hub)))
+        hub, desk = make_hub(**options), NoDesk()
+        servers.append(Server(websocket_app(lambda: hub, lambda: desk), ws=ws))
         await servers[-1].start()
         return servers[-1], hub
 

@@ -9,7 +9,7 @@ from leaderboard.domain.errors import LeaderboardNotFound, StoreUnavailable, Too
 from leaderboard.feed import Frame, Position
 from realtime.protocol import PONG
 from realtime.source import OFFLINE
-from tests.realtime.arena import Arena, Watcher, eventually
+from tests.realtime.arena import Arena, InMemory, Watcher, eventually
 
 SMALL = {"ada": 30, "bo": 20, "cy": 10}
 NEVER = 3600
@@ -24,8 +24,9 @@ class Socket(Watcher):
         self.gate = asyncio.Event()
         self.gate.set()
         self.closed_with = None
-        self.outbox = hub.attach()
-        self._writer = asyncio.create_task(self.outbox.run(self._send))
+        self._line = InMemory(self._send, hub.options)
+        self.outbox = self._line.outbox = hub.attach(self._line.wire)
+        self._writer = asyncio.create_task(self._line.wire.run())
 
     async def _send(self, message):
         await self.gate.wait()
@@ -40,6 +41,7 @@ class Socket(Watcher):
 
     async def leave(self):
         self.hub.detach(self.outbox)
+        self._line.wire.end()
         self.gate.set()
         await self._writer
 

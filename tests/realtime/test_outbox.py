@@ -12,7 +12,7 @@ from realtime.limits import Options
 from realtime.metrics import Counters
 from realtime.outbox import Outbox
 from realtime.protocol import PONG, CloseCode
-from tests.realtime.arena import Leaderboard, Watcher, eventually, ranked
+from tests.realtime.arena import InMemory, Leaderboard, Watcher, eventually, ranked
 
 
 class Line(Watcher):
@@ -21,7 +21,8 @@ class Line(Watcher):
     def __init__(self, **options):
         super().__init__()
         self.counters, self.options, self.live = Counters(), Options(**options), True
-        self.outbox = Outbox(is_live=lambda: self.live, counters=self.counters, options=self.options)
+        self.line = InMemory(self.send, self.options)
+        self.outbox = self.line.outbox = Outbox(self.line.wire, is_live=lambda: self.live, counters=self.counters, options=self.options)
         self.gate = asyncio.Event()
         self.gate.set()
         self.sending = 0
@@ -36,7 +37,7 @@ class Line(Watcher):
             self.take(message["text"])
 
     def watch(self, board, *, top=3):
-        subscription = Subscription(board, top=top)
+        subscription = Subscription(board, self.outbox, top=top)
         self.outbox.subscriptions[board.info.slug] = subscription
         self.outbox.owe(subscription)
         return subscription
@@ -47,13 +48,17 @@ async def run():
     tasks = []
 
     def start(line):
-        tasks.append(asyncio.create_task(line.outbox.run(line.send)))
+        tasks.append(asyncio.create_task(line.line.wire.run()))
         return tasks[-1]
 
     yield start
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def now():
+    return asyncio.get_running_loop().time()
 
 
 def a_board(slug="arcade", *, ring=4, counters=None):
@@ -79,7 +84,7 @@ async def test_it_sends_what_is_owed_in_order(run):
     advance(board, 2)
     line.outbox.owe(subscription)
     await eventually(lambda: line.shows("arcade", board.standing.state, top=3))
-    assert [message["type"] for message in line.messages] == ["snapshot", "delta", "delta"]
+    assert [message["type"] for message in line.messages] == ["snapshot", "delta", "delta", "delta", "delta"]
 
 
 async def test_within_the_ring_a_late_socket_gets_every_frame_and_beyond_it_one_snapshot(run):
@@ -128,11 +133,22 @@ async def test_a_busy_board_does_not_starve_another(run):
 
 async def test_replies_are_bounded_and_what_is_dropped_is_counted(run):
     line = Line(replies=3)
-    for _ in range(5):
-        line.outbox.push(PONG)
+    for _ in range(6):
+        line.outbox.push(PONG)  # the wire takes the first
     run(line)
-    await eventually(lambda: len(line.messages) == 3)
+    await eventually(lambda: len(line.messages) == 4)
     assert line.counters.sends_dropped == 2
+
+
+async def test_an_answer_is_not_dropped_however_many_replies_wait(run):
+    line = Line(replies=3)
+    for _ in range(6):
+        line.outbox.push(PONG)
+    line.outbox.answer(b'{"type":"submitted"}')
+    assert line.outbox.waiting == 4
+    run(line)
+    await eventually(lambda: line.of("submitted"))
+    assert line.outbox.waiting == 0
 
 
 async def test_a_send_that_does_not_end_closes_the_socket_as_too_slow(run):
@@ -140,7 +156,7 @@ async def test_a_send_that_does_not_end_closes_the_socket_as_too_slow(run):
     line.gate.clear()
     line.outbox.push(PONG)
     run(line)
-    await eventually(lambda: line.outbox.give_up_if_stuck() or line.counters.too_slow_closes)
+    await eventually(lambda: line.outbox.give_up_if_stuck(now()) or line.counters.too_slow_closes)
     line.gate.set()
     await eventually(lambda: line.close)
     assert line.close == (CloseCode.TOO_SLOW, "too_slow")
@@ -152,7 +168,7 @@ async def test_a_socket_that_does_not_even_take_its_close_is_given_up(run):
     line.gate.clear()
     line.outbox.push(PONG)
     writer = run(line)
-    await eventually(lambda: line.outbox.give_up_if_stuck() or writer.done())
+    await eventually(lambda: line.outbox.give_up_if_stuck(now()) or writer.done())
     assert line.close is None
 
 
@@ -162,18 +178,19 @@ async def test_a_writer_that_has_nothing_to_send_is_not_stuck(run):
     for count in (1, 2):
         line.outbox.push(PONG)
         await eventually(lambda: len(line.messages) == count)  # noqa: B023
-        line.outbox.give_up_if_stuck()
+        line.outbox.give_up_if_stuck(now())
     assert line.counters.too_slow_closes == 0
 
 
 async def test_a_refusal_is_the_last_word(run):
     line = Line()
-    line.outbox.push(PONG)
+    for _ in range(3):
+        line.outbox.push(PONG)  # the wire takes the first; the others wait, and are dropped
     line.outbox.refuse(BadMessage("why"))
     line.outbox.refuse(BadMessage("a second reason"))
     line.outbox.push(PONG)
     await run(line)
-    assert line.messages == [{"type": "error", "code": "bad_message", "detail": "why"}]
+    assert line.messages == [{"type": "pong"}, {"type": "error", "code": "bad_message", "detail": "why"}]
     assert line.close == (CloseCode.BAD_MESSAGE, "bad_message")
 
 
@@ -184,9 +201,11 @@ async def test_a_client_that_is_gone_ends_the_writer_quietly(run, error):
     async def send(message):
         raise error
 
+    line.line.wire._send = send
     line.outbox.push(PONG)
-    await line.outbox.run(send)
+    await run(line)
     assert line.close is None
+    assert not line.line.wire.ready
 
 
 async def test_the_status_is_told_once_a_change_and_only_to_watchers(run):
@@ -198,8 +217,8 @@ async def test_the_status_is_told_once_a_change_and_only_to_watchers(run):
     for live in (False, True, False, True):
         line.live = idle.live = live
         for one in (line, idle):
-            one.outbox.nudge()
-            one.outbox.nudge()
+            one.outbox.flush()
+            one.outbox.flush()
         await eventually(lambda: line.messages[-1] == {"type": "status", "live": live})  # noqa: B023
     assert len(line.of("status")) == 4
     assert not idle.messages
@@ -224,9 +243,51 @@ async def test_a_heartbeat_says_where_this_socket_is_not_where_the_board_is(run)
 
 async def test_an_ended_subscription_is_owed_nothing(run):
     line, board = Line(), a_board()
+    line.outbox.push(PONG)  # the wire is busy
     subscription = line.watch(board)
-    subscription.ended = True
-    line.outbox.push(PONG)
+    subscription.end()
     run(line)
-    await eventually(lambda: line.of("pong"))
-    assert not line.of("snapshot")
+    line.outbox.push(PONG)
+    await eventually(lambda: len(line.of("pong")) == 2)
+    advance(board)
+    board.hand_out([subscription])
+    line.outbox.push(PONG)
+    await eventually(lambda: len(line.of("pong")) == 3)
+    assert [message["type"] for message in line.messages] == ["pong"] * 3
+
+
+async def test_handing_out_brings_watchers_wherever_they_are_to_the_board(run):
+    """The newest frame to those who lack just that, and by the rules of the outbox to the others: behind, busy, or new."""
+    board = a_board(ring=4)
+    lines = [Line() for _ in range(4)]
+    for line in lines:
+        run(line)
+    level, behind, busy, new = lines
+    subscriptions = [line.watch(board) for line in (level, behind, busy)]
+    await eventually(lambda: all(line.of("snapshot") for line in (level, behind, busy)))
+    advance(board)
+    board.hand_out([subscriptions[0], subscriptions[2]])
+    await eventually(lambda: level.of("delta") and busy.of("delta"))
+    busy.gate.clear()
+    busy.outbox.push(PONG)
+    advance(board)
+    subscriptions.append(Subscription(board, new.outbox, top=3))
+    board.hand_out(subscriptions)
+    assert not busy.of("pong")
+    busy.gate.set()
+    for line in lines:
+        await eventually(lambda: line.shows("arcade", board.standing.state, top=3))  # noqa: B023
+    assert [len(line.of("delta")) for line in lines] == [2, 2, 2, 0]
+
+
+async def test_a_frame_is_framed_once_for_all_who_watch_its_size(run):
+    board = a_board()
+    lines = [Line() for _ in range(3)]
+    for line in lines:
+        run(line)
+    subscriptions = [line.watch(board) for line in lines]
+    await eventually(lambda: all(line.of("snapshot") for line in lines))
+    advance(board)
+    board.hand_out(subscriptions)
+    await eventually(lambda: all(line.of("delta") for line in lines))
+    assert list(board.newest.messages) == [3]

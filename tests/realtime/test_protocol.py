@@ -16,8 +16,11 @@ from realtime.protocol import CLOSE_CODES, ENDING, CloseCode
 DOC = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 
 
+COMMANDS = (protocol.Subscribe, protocol.Unsubscribe, protocol.Ack, protocol.Ping, protocol.Submit)
+
+
 def message_types():
-    told = [struct.__struct_config__.tag for struct in (protocol.Subscribe, protocol.Unsubscribe, protocol.Ack, protocol.Ping)]
+    told = [struct.__struct_config__.tag for struct in COMMANDS]
     told += [struct.__struct_config__.tag for struct in (wire.Snapshot, wire.DeltaMessage)]
     texts = [
         protocol.PONG,
@@ -25,13 +28,14 @@ def message_types():
         protocol.heartbeat_text({}),
         protocol.status_text(True),
         protocol.bye_text(CloseCode.RESTARTING, retry_in_ms=1),
+        protocol.submitted_text(b'{"session_id":1}', submit_id=None),
     ]
     return told + [json.loads(text)["type"] for text in texts]
 
 
 def test_every_message_builder_is_known_to_these_tests():
-    made = {name for name, made in inspect.getmembers(protocol, inspect.isfunction) if made.__annotations__.get("return") is str}
-    assert made == {"error_text", "heartbeat_text", "status_text", "bye_text", "_text"}
+    made = {name for name, made in inspect.getmembers(protocol, inspect.isfunction) if made.__annotations__.get("return") is bytes}
+    assert made == {"error_text", "heartbeat_text", "status_text", "bye_text", "submitted_text"}
 
 
 @pytest.mark.parametrize("kind", message_types())

@@ -11,14 +11,14 @@ import pytest
 from websockets.asyncio.client import connect
 
 from realtime import routing
-from tests.realtime.arena import PATIENCE_S, Client, eventually
+from tests.realtime.arena import PATIENCE_S, Client, eventually, quiet_wire
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_server_that_is_asked_to_stop_says_bye_before_it_closes_its_sockets(redis_url, number):
+async def test_a_server_that_is_asked_to_stop_says_bye_before_it_closes_its_sockets(redis_url, ws, number):
     listening = socket.create_server(("127.0.0.1", 0))
-    arguments = ["tests.realtime.app:application", "--fd", str(listening.fileno()), "--lifespan", "off", "--ws", "websockets-sansio"]
+    arguments = ["tests.realtime.app:application", "--fd", str(listening.fileno()), "--lifespan", "off", "--ws", ws]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", *arguments, "--log-level", "error"),
         cwd=Path(__file__).parents[2],
@@ -49,7 +49,7 @@ async def test_closing_without_a_hub_is_no_error():
 async def test_closing_closes_the_loops_hub_once(make_hub):
     hub = make_hub()
     routing._hubs[asyncio.get_running_loop()] = hub
-    outbox = hub.attach()
+    outbox = hub.attach(quiet_wire())
     assert routing.current_hub() is hub
     hub.detach(outbox)
     await routing.close_realtime()

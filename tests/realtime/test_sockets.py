@@ -21,7 +21,7 @@ async def test_a_path_subscribes_at_once_and_shows_every_change(arena, make_serv
     arena.store("arcade", [], 0)
     server, _ = await make_server()
     async with server.client("/ws/leaderboard/arcade/?top=3") as client:
-        first = await client.next()
+        first = await client.next("snapshot")
         await arena.publish("arcade", SMALL)
         await arena.publish("arcade", {**SMALL, "cy": 25})
         await client.until(lambda: client.shows("arcade", arena.newest("arcade"), top=3))
@@ -356,3 +356,16 @@ async def test_closing_the_hub_says_bye_and_when_to_come_back(make_server):
         async with server.client("/ws/leaderboard/arcade/") as late:
             assert await late.rest() == CloseCode.RESTARTING
             assert late.of("bye")
+
+
+async def test_a_socket_too_many_is_told_to_come_back(make_server):
+    server, hub = await make_server(sockets=1)
+    async with server.client("/ws/leaderboard/arcade/") as first:
+        await first.next("snapshot")
+        async with server.client("/ws/leaderboard/arcade/") as second:
+            assert await second.rest() == CloseCode.RESTARTING
+            assert [message["code"] for message in second.of("error")] == ["overloaded"]
+            assert not second.of("snapshot")
+        await eventually(lambda: hub.counters.sockets == 1)
+        await first.send(type="ping")
+        await first.next("pong")

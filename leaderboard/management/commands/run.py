@@ -26,10 +26,10 @@ STOP_WEB_FIRST, STOP_TASKS, STOP_REDIS_LAST = 0, 1, 2  # requests under way stil
 
 # uvicorn's flags; the Procfile has the same, a test compares them.
 WEB = (
-    *("--ws", "websockets-sansio"),  # a third of the CPU per frame of the default one
+    *("--ws", "realtime.server:SocketServer"),  # frames go from the hub straight to the transport
     *("--ws-max-size", "65536"),  # bytes; a client's command is under 1 KiB
     *("--loop", "uvloop"),
-    *("--http", "httptools"),
+    *("--http", "gaming_leaderboard.server:HttpProtocol", "--no-server-header"),
     *("--lifespan", "auto"),
     *("--timeout-graceful-shutdown", "5"),
     "--no-access-log",

@@ -1,0 +1,175 @@
+"""Where sockets hand in scores: who they are, and then the one road that REST takes too.
+
+A game server says who it is by `Authorization: Api-Key <key>` in its handshake. A browser's page is known by its user's session
+cookie, but only a page of this site or of one that the operator lists: a browser sends the cookie with every site's handshakes,
+and there is no CSRF token in one.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.exceptions import DisallowedHost
+from django.db import close_old_connections, connections
+from django.http import HttpRequest, parse_cookie
+
+from leaderboard.domain.errors import NotAuthenticated, Refusal
+from leaderboard.services.checking import Asked
+from leaderboard.services.credentials import Credential, Credentials, of_user
+from leaderboard.services.submit import Answer, Submits
+from leaderboard.store import Player
+
+SESSION_AGE_S = 5.0  # how old what is known of a browser's session may be when it submits
+SIGN_IN = 'A submit needs "Authorization: Api-Key <key>" in the handshake, or a signed-in browser on a page of this site.'
+
+Outcome = Answer | BaseException
+Told = Callable[[Outcome], None]
+Scope = Mapping[str, Any]
+
+
+class Bearer(Protocol):
+    """Who is at the other end of a socket; asked again at every submit, since keys are revoked and sessions end."""
+
+    is_key: bool
+
+    def held(self, now: datetime) -> Credential | None:
+        """Without I/O; None if that can't say. Raises NotAuthenticated."""
+        ...
+
+    async def find(self, now: datetime) -> Credential:
+        """Raises NotAuthenticated."""
+        ...
+
+
+class KeyBearer:
+    is_key = True
+
+    def __init__(self, credentials: Credentials, key: bytes) -> None:
+        self._credentials, self._key = credentials, key
+
+    def held(self, now: datetime) -> Credential | None:
+        return self._credentials.held(self._key, now=now)
+
+    async def find(self, now: datetime) -> Credential:
+        return await self._credentials.find(self._key, now=now)
+
+
+class BrowserBearer:
+    """Looked up at the first submit: most pages only watch."""
+
+    is_key = False
+
+    def __init__(self, session_key: str) -> None:
+        self._session_key = session_key
+        self._credential: Credential | None = None
+        self._looked_at = float("-inf")
+        self._now = asyncio.get_running_loop().time
+
+    def held(self, now: datetime) -> Credential | None:
+        return self._credential if self._now() - self._looked_at < SESSION_AGE_S else None
+
+    async def find(self, now: datetime) -> Credential:
+        self._credential = None
+        self._credential = await sync_to_async(_signed_in)(self._session_key)
+        self._looked_at = self._now()
+        return self._credential
+
+
+class Desk:
+    """One per process and event loop. `clock` says what time it is; `origins` are the other sites whose pages may submit."""
+
+    def __init__(self, submits: Submits, credentials: Credentials, *, clock: Callable[[], datetime], origins: frozenset[str]) -> None:
+        self._submits, self._credentials = submits, credentials
+        self._clock, self._origins = clock, origins
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def admit(self, scope: Scope) -> Bearer | None:
+        """Whose socket this is by its handshake; None for nobody's, which may watch. Raises NotAuthenticated for a key that is none."""
+        headers = dict(scope["headers"])
+        told = headers.get(b"authorization")
+        if told is not None:
+            bearer = KeyBearer(self._credentials, _api_key(told))
+            await bearer.find(self._clock())
+            return bearer
+        session_key = parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+        if session_key and self._is_own_page(scope, headers):
+            return BrowserBearer(session_key)
+        return None
+
+    def submit(self, asked: Asked, key: str | None, *, bearer: Bearer | None, told: Told) -> None:
+        """Store one score and tell its answer or what went wrong, once, now or later. `key` is its idempotency key."""
+        now = self._clock()
+        try:
+            if bearer is None:
+                raise NotAuthenticated(SIGN_IN)
+            credential = bearer.held(now)
+            if credential is None:
+                self._submit_later(asked, key, bearer, told)
+            else:
+                self._submits.begin(asked, key, credential=credential, now=now, told=told)
+        except Refusal as refusal:
+            told(refusal)
+
+    def _submit_later(self, asked: Asked, key: str | None, bearer: Bearer, told: Told) -> None:
+        """After a look at SQL for who this is."""
+
+        async def submit() -> None:
+            try:
+                credential = await bearer.find(self._clock())
+                self._submits.begin(asked, key, credential=credential, now=self._clock(), told=told)
+            except Exception as error:
+                told(error)
+
+        task = asyncio.create_task(submit())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _is_own_page(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin in self._origins:
+            return True
+        parts = urlsplit(origin)
+        request = HttpRequest()
+        request.META = {
+            "HTTP_" + name.decode("latin-1").upper().replace("-", "_"): value.decode("latin-1") for name, value in headers.items()
+        }
+        try:
+            host = request.get_host()
+        except DisallowedHost:
+            return False
+        # Behind a proxy that does not say so, a secure page comes as plain ws; a plain page must not use a secure one's socket.
+        schemes = ("https",) if scope.get("scheme") == "wss" else ("http", "https")
+        return parts.scheme in schemes and parts.netloc.lower() == host.lower()
+
+
+def _upper(name: bytes) -> str:
+    return name.decode("latin-1").upper().replace("-", "_")
+
+
+def _api_key(header: bytes) -> bytes:
+    scheme, _, key = header.partition(b" ")
+    if scheme.lower() != b"api-key" or not key.strip():
+        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
+    return key.strip()
+
+
+def _signed_in(session_key: str) -> Credential:
+    """Raises NotAuthenticated. In a thread: it reads by Django's ORM."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    close_old_connections()
+    try:
+        user = get_user(request)
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if connection.vendor == "postgresql":
+                connection.close()  # into the pool: outside Django's own handler nobody else does
+    if not user.is_authenticated or not user.is_active:
+        raise NotAuthenticated("The session has ended; sign in again.")
+    return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))
