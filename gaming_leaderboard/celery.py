@@ -39,6 +39,7 @@ app.conf.update(
         "leaderboard.tasks.sweep": {"queue": "high"},
         "leaderboard.tasks.rebuild": {"queue": "medium"},
         "leaderboard.tasks.calculate_ranks": {"queue": "medium"},
+        "leaderboard.tasks.warm": {"queue": "low"},
         "leaderboard.tasks.clean_up": {"queue": "low"},
     },
     # Tasks are bells: each may be lost or come twice, the sweep and the dirty marks make up for both. So nothing is gained by
@@ -64,6 +65,7 @@ app.conf.update(
         # `expires` keeps a backlog from forming while the worker is away.
         "sweep": {"task": "leaderboard.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
         "calculate-ranks": {"task": "leaderboard.tasks.calculate_ranks", "schedule": 300.0, "options": {"expires": 300}},
+        "warm": {"task": "leaderboard.tasks.warm", "schedule": 30.0, "options": {"expires": 30}},
         "clean-up": {"task": "leaderboard.tasks.clean_up", "schedule": 3600.0, "options": {"expires": 3600}},
     },
 )

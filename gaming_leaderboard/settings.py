@@ -89,6 +89,7 @@ DATABASE_STATEMENT_CACHE = _whole("DATABASE_STATEMENT_CACHE", default=100, low=0
 # --- Bounds of the submit path and the live feed: each with its reason -------------------------------------------------
 STORE_TIMEOUT_MS = 5_000  # a statement that takes longer is a fault, not load
 INDEX_TIMEOUT_MS = 500  # one Lua call on a batch takes a few ms; longer means that Redis is away
+CACHE_TIMEOUT_MS = 200  # SQL knows the same: not worth a longer wait
 INDEX_RETRY_MS = 500  # how long a Redis that failed is left alone before it is asked again
 BATCH_LIMIT = 256  # submissions a commit: past this a batch gets no cheaper, only later
 QUEUE_LIMIT = 4_096  # submissions waiting in a process: about 0.3 s of work; then 503 overloaded
@@ -174,6 +175,21 @@ DATABASES = {"default": _database()}
 SILENCED_SYSTEM_CHECKS = ["models.W040"]  # SQLite has no covering columns in an index; it works without them
 if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
     raise ImproperlyConfigured(f"REDIS_URL must start with redis://, rediss:// or unix://, not {REDIS_URL.split(':')[0]!r}")
+
+# What is behind django.core.cache: browser sessions. Both are tolerant of a Redis that is away, and neither ever unpickles.
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "leaderboard.cache.django.TolerantRedisCache",
+        "LOCATION": [REDIS_URL],  # a list: a string would be split at commas, which a password may hold
+        "KEY_PREFIX": "gl:cache:django",
+        "OPTIONS": {
+            "serializer": "leaderboard.cache.django.MsgpackSerializer",
+            "socket_timeout": CACHE_TIMEOUT_MS / 1000,
+            "socket_connect_timeout": CACHE_TIMEOUT_MS / 1000,
+        },
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
 # The layer that carries frames to the hubs: one subscription per process and watched board, see realtime.hub.
 CHANNEL_LAYERS = {

@@ -6,6 +6,7 @@ class LeaderboardConfig(AppConfig):
     verbose_name = "Leaderboards"
 
     def ready(self) -> None:
-        from leaderboard import checks
+        from leaderboard import checks, signals
 
         checks.register_all()
+        signals.connect_all()

@@ -6,7 +6,7 @@ Entrances import this module; services never do.
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -18,13 +18,17 @@ from django.conf import settings
 
 from gaming_leaderboard.celery import app as celery_app
 from leaderboard import metrics
+from leaderboard.cache.redis import Cache
 from leaderboard.domain.score import BoardId
 from leaderboard.feed import Frame, group_name
 from leaderboard.feed.redis import RedisFeed
 from leaderboard.index.redis import RedisIndex
+from leaderboard.redis_client import Road
 from leaderboard.services import Services
 from leaderboard.services.bell import Bell
+from leaderboard.services.caching import Caching
 from leaderboard.services.catalog import Catalogs
+from leaderboard.services.credentials import Credentials
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.standings import Standings
@@ -56,10 +60,12 @@ def build(database_url: str, redis_url: str) -> Services:
         statement_cache=settings.DATABASE_STATEMENT_CACHE,
         timeout_ms=settings.STORE_TIMEOUT_MS,
     )
-    index = RedisIndex(redis_url, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
-    feed = RedisFeed(redis_url, tick_ms=settings.LIVE_TICK_MS, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
-    catalogs = Catalogs(store, max_age_ms=settings.CATALOG_MAX_AGE_MS)
-    players = Players(store)
+    road = Road(redis_url)
+    index = RedisIndex(road, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
+    feed = RedisFeed(road, tick_ms=settings.LIVE_TICK_MS, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
+    shared = Cache(redis_url, timeout_ms=settings.CACHE_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
+    catalogs = Catalogs(store, shared, max_age_ms=settings.CATALOG_MAX_AGE_MS)
+    players = Players(store, shared)
     known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}
     live = Live(**known, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
     bell = Bell(feed, _ring)
@@ -74,7 +80,17 @@ def build(database_url: str, redis_url: str) -> Services:
         metadata_limit=settings.METADATA_LIMIT,
     )
     upkeep = Upkeep(store=store, index=index, catalogs=catalogs, live=live, bell=bell, monotonic=time.monotonic)
-    return Services(**known, submits=submits, standings=Standings(**known, bell=bell), live=live, upkeep=upkeep)
+    standings = Standings(**known, bell=bell)
+    return Services(
+        **known,
+        cache=shared,
+        caching=Caching(**known, cache=shared),
+        credentials=Credentials(catalogs),
+        submits=submits,
+        standings=standings,
+        live=live,
+        upkeep=upkeep,
+    )
 
 
 async def _announce(leaderboard: int, frame: Frame) -> None:
@@ -131,3 +147,16 @@ def run(work: Coroutine[Any, Any, T], *, timeout_s: float | None = None) -> T:
     except TimeoutError:
         future.cancel()
         raise
+
+
+def run_apart(work: Callable[[Services], Coroutine[Any, Any, T]], *, timeout_s: float | None = None) -> T:
+    """As `run`, with services of its own: for pages, since those of a web process belong to its loop. Opens connections; rare work only."""
+
+    async def apart() -> T:
+        own = build(settings.DATABASE_URL, settings.REDIS_URL)
+        try:
+            return await work(own)
+        finally:
+            await own.aclose()
+
+    return run(apart(), timeout_s=timeout_s)

@@ -54,6 +54,15 @@ def calculate_ranks() -> None:
 
 
 @shared_task
+def warm() -> None:
+    """Keep what is hot in the shared cache."""
+    try:
+        runtime.run(runtime.services().caching.warm(now=runtime.utc_now()), timeout_s=30)
+    except AWAY as error:
+        log.warning("warming put off: %r", error)
+
+
+@shared_task
 def clean_up() -> None:
     """Drop the index of seasons that are over, and expired browser sessions."""
     from django.core.management import call_command

@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "leaderboard.store": SHARED,
     "leaderboard.index": SHARED | {"leaderboard.redis_client"},
     "leaderboard.feed": SHARED | {"leaderboard.redis_client"},
-    "leaderboard.services": SHARED | {"leaderboard.store", "leaderboard.index", "leaderboard.feed"},
+    "leaderboard.cache": SHARED | {"leaderboard.redis_client"},
+    "leaderboard.services": SHARED | {"leaderboard.cache", "leaderboard.store", "leaderboard.index", "leaderboard.feed"},
 }
 LAYERS = sorted(MAY_IMPORT)
 OURS = {"leaderboard", "realtime", "gaming_leaderboard", "bench", "tests"}

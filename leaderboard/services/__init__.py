@@ -6,8 +6,10 @@ contracts' shapes, or a `Refusal`. `Services` holds one of each, built once per 
 
 from dataclasses import dataclass
 
+from leaderboard.cache.redis import Cache
 from leaderboard.feed import Feed
 from leaderboard.index import Index
+from leaderboard.services.caching import Caching
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
 from leaderboard.services.live import Live
@@ -23,6 +25,8 @@ class Services:
     store: Store
     index: Index
     feed: Feed
+    cache: Cache
+    caching: Caching
     catalogs: Catalogs
     credentials: Credentials
     players: Players
@@ -34,6 +38,7 @@ class Services:
     async def aclose(self) -> None:
         """Finish what is under way, then close the connections."""
         await self.submits.aclose()
+        await self.cache.aclose()
         await self.feed.aclose()
         await self.index.aclose()
         await self.store.aclose()

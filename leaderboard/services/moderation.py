@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 
 from leaderboard.domain.errors import NotRanked
 from leaderboard.domain.score import BoardId
@@ -28,11 +28,12 @@ class Erased:
 def erase_player(username: str) -> Erased:
     """Delete a player's sessions and entries and strip its account of its names. Raises NotRanked.
 
-    The account stays, without a name or password: processes may still hold its id for a minute.
+    The account stays, without a name or password: processes may still hold its id until they hear of it (`leaderboard.signals`).
     """
     user = get_user_model().objects.select_for_update().filter(username=username).first()
     if user is None:
         raise NotRanked(f"There is no player {username!r}.")
+    _let_submits_wait()
     entries = LeaderboardEntry.objects.filter(user=user)
     boards = tuple(BoardId(*pair) for pair in entries.values_list("leaderboard_id", "season"))
     entries.delete()
@@ -45,6 +46,13 @@ def erase_player(username: str) -> Erased:
     user.set_unusable_password()
     user.save()
     return Erased(user.pk, boards, count)
+
+
+def _let_submits_wait() -> None:
+    """Until this transaction ends: no score or answer of the player lands between two of its steps. SQLite has one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE leaderboard_gamesession, leaderboard_submitanswer IN SHARE ROW EXCLUSIVE MODE")
 
 
 async def forget_player(erased: Erased, *, index: Index, feed: Feed, live: Live, now: datetime) -> None:
