@@ -5,17 +5,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import msgspec
 from adrf.views import APIView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from leaderboard import runtime
 from leaderboard.api import problems, reads, writes
 from leaderboard.api.request import Answer, DjangoApiRequest
 from leaderboard.domain.errors import MethodNotAllowed
-
-_encode = msgspec.json.Encoder().encode
 
 
 class ApiView(APIView):  # type: ignore[misc]  # adrf has no types
@@ -50,15 +46,13 @@ class ScoresBatch(ApiView):
 
 
 class Leaderboards(ApiView):
-    async def get(self, request: HttpRequest) -> HttpResponse:
-        """The boards."""
-        return _json(await runtime.services().standings.boards(now=runtime.utc_now()))
+    async def get(self, request: DjangoApiRequest) -> HttpResponse:
+        return await _answered(reads.boards, request)
 
 
 class LeaderboardDetail(ApiView):
-    async def get(self, request: HttpRequest, board: str) -> HttpResponse:
-        """One definition, its season, entry count, tie rule and position."""
-        return _json(await runtime.services().standings.describe(board, now=runtime.utc_now()))
+    async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
+        return await _answered(reads.detail, request, board)
 
 
 class Top(ApiView):
@@ -78,8 +72,11 @@ class Around(ApiView):
 
 def response(answer: Answer) -> HttpResponse:
     """Django's response of an operation's answer."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
-    return HttpResponse(answer.body, status=answer.status, headers=headers)
+    response = HttpResponse(answer.body, status=answer.status)
+    del response.headers["Content-Type"]  # Django's own; the answer says what it has
+    for name, value in answer.headers:
+        response.headers[name.decode("latin-1")] = value.decode("latin-1")
+    return response
 
 
 async def _answered(operation: Callable[..., None], request: DjangoApiRequest, *arguments: str) -> HttpResponse:
@@ -95,7 +92,3 @@ def _settle(future: "asyncio.Future[Answer]", outcome: Answer | BaseException) -
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
-
-
-def _json(answer: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(_encode(answer), content_type="application/json")

@@ -11,6 +11,9 @@ What a Feed promises
   survives. A publisher that dies loses nothing. A mark is a number that is never given out again, so two publishers
   that overlap can't settle each other's news.
 - A bell that is lost on the way (its task never ran) is rung again by the first mark after a second or two ticks, whichever is longer.
+- A watermark names what a leaderboard's entries were at a moment. Every mark moves it, settled or not, and it never comes back, over a
+  flush neither. So whoever reads a watermark and then entries has entries that are no older than it, and they hold as long as the
+  watermark does: every change that anybody was told of before it was read is in them.
 - `publish` numbers: it stores the frame only if the position is still the one the frame was made from
   (compare and swap), so offsets are contiguous within an epoch and two publishers can't both win.
 - `frames_since` returns every frame after a position, or None if any is missing: never a gap.
@@ -18,7 +21,7 @@ What a Feed promises
 - A lost feed is a new epoch, and epochs are never used again (random 64 bits).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -37,6 +40,13 @@ class Position(NamedTuple):
 
 NOWHERE = Position("", 0)
 OFFLINE = "offline"  # the epoch of a state that was read from SQL because Redis is away; its offset is 0
+
+
+class Watermark(NamedTuple):
+    """Where a leaderboard's entries and its feed stand. Equal ones are of the same moment."""
+
+    changed: bytes  # the last mark
+    position: Position
 
 
 class State(msgspec.Struct, frozen=True):
@@ -82,6 +92,24 @@ class Feed(Protocol):
 
     async def settle(self, leaderboard: int, mark: int) -> bool:
         """Take the mark off unless there was another since; whether it is off."""
+        ...
+
+    def ask_watermark(self, leaderboard: int, told: Callable[[Watermark | None], None]) -> None:
+        """`told` is called once, later, with a watermark read after this call; with None while Redis is away.
+
+        Calls share round trips: those that come while one is under way go together with the next. For one event loop at a time.
+        """
+        ...
+
+    async def watermark(self, leaderboard: int) -> Watermark:
+        """The same for one who waits. Raises FeedUnavailable."""
+        ...
+
+    def ask_position(self, leaderboard: int) -> Awaitable[Position]:
+        """The position, asked for at once: what is sent to Redis after this call is answered later than it. NOWHERE while Redis is away.
+
+        Calls of one turn of the event loop share one. For one event loop at a time.
+        """
         ...
 
     async def position(self, leaderboard: int) -> Position: ...

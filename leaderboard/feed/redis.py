@@ -1,26 +1,32 @@
 """The feed in Redis. What must change together changes in one Lua script; see the *.lua files.
 
 Keys, P being the prefix. The marks, in one slot:
-- `P:{dirty}:boards`   hash leaderboard -> its latest mark;  `P:{dirty}:mark` the last mark given out
+- `P:{dirty}:boards`   hash leaderboard -> its latest mark, until it is settled;  `P:{dirty}:mark` the last mark given out
+- `P:{dirty}:changed`  hash leaderboard -> its latest mark
 - `P:{dirty}:bell`     exists while a rank update is on its way;  `P:{dirty}:rung_at` when it last was, or is to be, due
 A leaderboard's, `P:{leaderboard}:feed:` and
 - `state`     the last State;  `position` its epoch and offset, for readers that want no more
 - `frames`    list of the last frames, contiguous, the newest at `position`
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State
-from leaderboard.redis_client import RedisClient, Script
+from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State, Watermark
+from leaderboard.feed.asking import Asking
+from leaderboard.redis_client import Command, RedisClient, Road, Script
 
 HISTORY = 512  # frames kept a leaderboard: 51 s of a board that moves at every tick of 100 ms
 
 _FOLDER = Path(__file__).parent
-RING = Script(_FOLDER, "ring.lua")
+RING = Script(_FOLDER, "marks.lua", "ring.lua")
+STAMP = Script(_FOLDER, "marks.lua", "stamp.lua")
 SETTLE = Script(_FOLDER, "settle.lua")
 PUBLISH = Script(_FOLDER, "publish.lua")
 SINCE = Script(_FOLDER, "since.lua")
@@ -29,18 +35,26 @@ logger = logging.getLogger(__name__)
 
 
 class RedisFeed:
-    """See `leaderboard.feed.Feed`. `tick_ms` is how close two bells may follow; `history` how many frames are kept."""
+    """See `leaderboard.feed.Feed`. `server` is a URL, or a Road that is shared: then calls of its clients keep their order.
 
-    def __init__(self, url: str, *, tick_ms: int, timeout_ms: int, retry_ms: int, prefix: str = "gl", history: int = HISTORY) -> None:
+    `tick_ms` is how close two bells may follow; `history` how many frames are kept.
+    """
+
+    def __init__(
+        self, server: str | Road, *, tick_ms: int, timeout_ms: int, retry_ms: int, prefix: str = "gl", history: int = HISTORY
+    ) -> None:
         self._client = RedisClient(
-            url, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=FeedUnavailable, scripts=(RING, SETTLE, PUBLISH, SINCE)
+            server, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=FeedUnavailable, scripts=(RING, STAMP, SETTLE, PUBLISH, SINCE)
         )
         self._tick = b"%d" % tick_ms
         self._history = b"%d" % history
         self._prefix = prefix.encode()
-        self._dirty, self._mark, self._bell, self._rung_at = (
-            b"%s:{dirty}:%s" % (self._prefix, name) for name in (b"boards", b"mark", b"bell", b"rung_at")
+        self._dirty, self._changed, self._mark, self._bell, self._rung_at = (
+            b"%s:{dirty}:%s" % (self._prefix, name) for name in (b"boards", b"changed", b"mark", b"bell", b"rung_at")
         )
+        self._positions: dict[int, Command] = {}  # how to ask for them
+        self._asked: dict[int, list[asyncio.Future[Position]]] = {}  # of this turn of the loop: who waits for one
+        self._asking = Asking(self._read_watermarks)
 
     @property
     def failures(self) -> int:
@@ -50,7 +64,7 @@ class RedisFeed:
     async def mark_dirty(self, leaderboards: Sequence[int]) -> int | None:
         if not leaderboards:
             return None
-        keys = (self._dirty, self._mark, self._bell, self._rung_at)
+        keys = (self._dirty, self._changed, self._mark, self._bell, self._rung_at)
         delay: int = await self._client.call(RING.command(keys, (self._tick, *(b"%d" % leaderboard for leaderboard in leaderboards))))
         return None if delay < 0 else delay
 
@@ -65,16 +79,37 @@ class RedisFeed:
         reply: int = await self._client.call(SETTLE.command((self._dirty,), (b"%d" % leaderboard, b"%d" % mark)))
         return reply == 1
 
+    def ask_watermark(self, leaderboard: int, told: Callable[[Watermark | None], None]) -> None:
+        self._asking.ask(leaderboard, told)
+
+    async def watermark(self, leaderboard: int) -> Watermark:
+        future: asyncio.Future[Watermark | None] = asyncio.get_running_loop().create_future()
+        self.ask_watermark(leaderboard, lambda found: None if future.done() else future.set_result(found))
+        found = await future
+        if found is None:
+            raise FeedUnavailable("Redis did not tell the watermark")
+        return found
+
+    def ask_position(self, leaderboard: int) -> "asyncio.Future[Position]":
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[Position] = loop.create_future()  # one each: whoever is cancelled cancels his own
+        waiting = self._asked.get(leaderboard)
+        if waiting is not None:
+            waiting.append(asked)
+            return asked
+        if not self._asked:
+            loop.call_soon(self._asked.clear)
+        waiting = self._asked[leaderboard] = [asked]
+        self._client.send((self._position_command(leaderboard),)).add_done_callback(partial(_tell_position, waiting))
+        return asked
+
     async def position(self, leaderboard: int) -> Position:
         return (await self.positions((leaderboard,)))[0]
 
     async def positions(self, leaderboards: Sequence[int]) -> list[Position]:
         if not leaderboards:
             return []
-        replies = await self._client.pipeline(
-            [(b"HMGET", self._key(leaderboard, b"position"), b"epoch", b"offset") for leaderboard in leaderboards]
-        )
-        return [Position(epoch.decode(), int(offset)) if epoch and offset else NOWHERE for epoch, offset in replies]
+        return [_position(reply) for reply in await self._client.pipeline([*map(self._position_command, leaderboards)])]
 
     async def state(self, leaderboard: int) -> State | None:
         stored: bytes | None = await self._client.call((b"GET", self._key(leaderboard, b"state")))
@@ -117,8 +152,56 @@ class RedisFeed:
     async def aclose(self) -> None:
         await self._client.aclose()
 
+    def _read_watermarks(self, leaderboards: Sequence[int], told: Callable[[Mapping[int, Watermark]], None]) -> None:
+        """One round trip, and a second one if any has no mark yet. `told` gets nothing while Redis is away."""
+
+        def answered(replies: "asyncio.Future[list[Any]]") -> None:
+            if replies.exception() is not None:
+                told({})
+                return
+            marks, *positions = replies.result()
+            if None in marks:
+                self._stamp(leaderboards, positions, told)
+            else:
+                told(_watermarks(leaderboards, marks, positions))
+
+        changed = (b"HMGET", self._changed, *(b"%d" % leaderboard for leaderboard in leaderboards))
+        self._client.send((changed, *map(self._position_command, leaderboards))).add_done_callback(answered)
+
+    def _stamp(self, leaderboards: Sequence[int], positions: list[Any], told: Callable[[Mapping[int, Watermark]], None]) -> None:
+        def answered(replies: "asyncio.Future[list[Any]]") -> None:
+            told({} if replies.exception() is not None else _watermarks(leaderboards, replies.result()[0], positions))
+
+        stamp = STAMP.command((self._changed, self._mark), (b"%d" % leaderboard for leaderboard in leaderboards))
+        self._client.send((stamp,)).add_done_callback(answered)
+
+    def _position_command(self, leaderboard: int) -> Command:
+        command = self._positions.get(leaderboard)
+        if command is None:
+            command = self._positions[leaderboard] = (b"HMGET", self._key(leaderboard, b"position"), b"epoch", b"offset")
+        return command
+
     def _key(self, leaderboard: int, name: bytes) -> bytes:
         return b"%s:{%d}:feed:%s" % (self._prefix, leaderboard, name)
+
+
+def _position(reply: list[Any]) -> Position:
+    epoch, offset = reply
+    return Position(epoch.decode(), int(offset)) if epoch and offset else NOWHERE
+
+
+def _tell_position(waiting: "list[asyncio.Future[Position]]", replies: "asyncio.Future[list[Any]]") -> None:
+    position = _position(replies.result()[0]) if replies.exception() is None else NOWHERE
+    for asked in waiting:
+        if not asked.done():
+            asked.set_result(position)
+
+
+def _watermarks(leaderboards: Sequence[int], marks: list[bytes], positions: list[Any]) -> dict[int, Watermark]:
+    return {
+        leaderboard: Watermark(mark, _position(position))
+        for leaderboard, mark, position in zip(leaderboards, marks, positions, strict=True)
+    }
 
 
 _encode = msgspec.msgpack.encode

@@ -1,26 +1,36 @@
 """Reading ranks: from the index if it holds the board, else from SQL. The answers are the same."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidParameter, NotRanked, SeasonNotFound
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.domain.season import parse_season, season_label
-from leaderboard.feed import NOWHERE, Feed, FeedUnavailable, Position
+from leaderboard.feed import NOWHERE, Feed, Position, Watermark
 from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
+from leaderboard.services.answers import Answers, Encoded, Told, Wanted, encoded
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339, rows
 from leaderboard.store import Store
 
+T = TypeVar("T")
+
 LIMIT_MAX = 1000
 OFFSET_MAX = 10_000_000
 
 TIE_RULE = "better score, then better subscore, then the earlier achiever"
+
+
+class Known(NamedTuple):
+    """An active leaderboard, as one version of the catalog defines it."""
+
+    view: View
+    definition: Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +46,25 @@ class Board:
         return season_label(self.id.season)
 
 
+class _AskSql(Exception):
+    """The index does not hold the board, or is away."""
+
+
 class Standings:
     def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, players: Players, bell: Bell) -> None:
         self._store, self._index, self._feed = store, index, feed
         self._catalogs, self._players, self._bell = catalogs, players, bell
+        self._answers = Answers(feed)
+
+    def held(self, slug: str) -> Known | None:
+        """The leaderboard without waiting; None if it takes I/O to say."""
+        view = self._catalogs.held()
+        definition = view.by_slug.get(slug) if view is not None else None
+        return Known(view, definition) if view is not None and definition is not None and definition.is_active else None
+
+    async def find(self, slug: str) -> Known:
+        """Raises LeaderboardNotFound."""
+        return Known(*await self._catalogs.definition(slug))
 
     async def boards(self, *, now: datetime) -> dict[str, Any]:
         """Every active leaderboard's definition."""
@@ -49,9 +74,9 @@ class Standings:
 
     async def describe(self, slug: str, *, now: datetime) -> dict[str, Any]:
         """One definition, its current season, entry count, tie rule and position. Raises LeaderboardNotFound."""
-        view, definition = await self._catalogs.definition(slug)
+        view, definition = await self.find(slug)
         board = view.board(definition, now)
-        position = await self._position(definition)
+        position = await self._feed.ask_position(definition.id)
         return {
             **_described(view, definition, now),
             "entries": await self._count(Board(definition, board, is_current=True)),
@@ -60,19 +85,28 @@ class Standings:
             "offset": position.offset,
         }
 
+    def begin_top(self, known: Known, *, season: str, limit: int, offset: int, now: datetime, told: Told) -> None:
+        """Tell the encoded answer of `top`, later. What can be refused at once is raised."""
+        check_window(limit, offset)
+        view, definition = known
+        board = _board(view, definition, season, now)
+
+        async def fill(watermark: Watermark | None) -> Encoded:
+            return encoded(await self._top(board, watermark.position if watermark else NOWHERE, limit=limit, offset=offset))
+
+        made_from = (view.version, self._catalogs.generation(definition.id))
+        self._answers.find(Wanted(definition.id, (board.id, limit, offset), made_from), fill, told)
+
     async def top(self, slug: str, *, season: str, limit: int, offset: int, now: datetime) -> dict[str, Any]:
         """`limit` rows from rank offset+1. The entries are those of the position or newer, never older."""
-        _check_window(limit, offset)
-        board = await self._board(slug, season, now)
-        position = await self._position(board.definition)
-        page = await self._top(board, limit=limit, offset=offset)
-        return {**await self._page(board, position, page), "total": page.total}
+        check_window(limit, offset)
+        board = _board(*await self.find(slug), season, now)
+        return await self._top(board, await self._feed.ask_position(board.definition.id), limit=limit, offset=offset)
 
     async def rank(self, slug: str, player: str, *, season: str, now: datetime) -> dict[str, Any]:
         """One player's entry. Raises NotRanked."""
-        board = await self._board(slug, season, now)
-        position = await self._position(board.definition)
-        page = await self._around(board, player, limit=0)
+        board = _board(*await self.find(slug), season, now)
+        position, page = await self._around(board, player, limit=0)
         answer = await self._page(board, position, page)
         entry = answer.pop("entries")[0]
         # The share of the board that stands no better: 100 for the first.
@@ -81,43 +115,49 @@ class Standings:
 
     async def around(self, slug: str, player: str, *, season: str, limit: int, now: datetime) -> dict[str, Any]:
         """The player's row and up to `limit` on either side. Raises NotRanked."""
-        _check_window(limit, 0)
-        board = await self._board(slug, season, now)
-        position = await self._position(board.definition)
-        page = await self._around(board, player, limit=limit)
+        check_window(limit, 0)
+        board = _board(*await self.find(slug), season, now)
+        position, page = await self._around(board, player, limit=limit)
         return {**await self._page(board, position, page), "player": player, "total": page.total}
 
     # --- Where from ------------------------------------------------------------------------------------------------
 
-    async def _top(self, board: Board, *, limit: int, offset: int) -> Page:
-        if board.is_current:
-            try:
-                return await self._index.top(board.id, limit=limit, offset=offset)
-            except IndexCold:
-                await self._bell.try_mark_dirty([board.definition.id])  # the next rank update rebuilds it
-            except IndexUnavailable:
-                pass
-        entries = await self._store.top(board.id, limit=limit, offset=offset)
-        return Page(tuple(entries), offset + 1, await self._store.count(board.id))
+    async def _top(self, board: Board, position: Position, *, limit: int, offset: int) -> dict[str, Any]:
+        """`position` was read before."""
+        try:
+            page = await self._in_index(board, lambda: self._index.top(board.id, limit=limit, offset=offset))
+        except _AskSql:
+            entries = await self._store.top(board.id, limit=limit, offset=offset)
+            page = Page(tuple(entries), offset + 1, await self._store.count(board.id))
+        return {**await self._page(board, position, page), "total": page.total}
 
-    async def _around(self, board: Board, player: str, *, limit: int) -> Page:
+    async def _around(self, board: Board, player: str, *, limit: int) -> tuple[Position, Page]:
         user = await self._players.named(player)
-        page = await self._around_in_index(board, user.id, limit=limit)
+        try:
+            position, page = await self._in_index(board, lambda: self._around_in_index(board.id, user.id, limit=limit))
+        except _AskSql:
+            position = await self._feed.ask_position(board.definition.id)
+            page = await self._around_in_sql(board, user.id, limit=limit)
         if page is None:
             raise NotRanked(f"{player!r} has no entry on {board.definition.slug!r} in the season {board.season}.")
-        return page
+        return position, page
 
-    async def _around_in_index(self, board: Board, user_id: int, *, limit: int) -> Page | None:
+    async def _in_index(self, board: Board, read: Callable[[], Awaitable[T]]) -> T:
+        """Raises _AskSql."""
         if board.is_current:
             try:
-                if limit == 0:
-                    return await self._index.rank(board.id, user_id)
-                return await self._index.around(board.id, user_id, limit=limit)
+                return await read()
             except IndexCold:
                 await self._bell.try_mark_dirty([board.definition.id])  # the next rank update rebuilds it
             except IndexUnavailable:
                 pass
-        return await self._around_in_sql(board, user_id, limit=limit)
+        raise _AskSql
+
+    async def _around_in_index(self, board: BoardId, user_id: int, *, limit: int) -> tuple[Position, Page | None]:
+        """One round trip."""
+        asked = self._feed.ask_position(board.leaderboard_id)  # on its way before the index is asked, so it is no newer than the page
+        page = await (self._index.around(board, user_id, limit=limit) if limit else self._index.rank(board, user_id))
+        return await asked, page
 
     async def _around_in_sql(self, board: Board, user_id: int, *, limit: int) -> Page | None:
         entry = await self._store.entry(board.id, user_id)
@@ -136,24 +176,10 @@ class Standings:
         except (IndexCold, IndexUnavailable):
             return await self._store.count(board.id)
 
-    async def _position(self, definition: Definition) -> Position:
-        try:
-            return await self._feed.position(definition.id)
-        except FeedUnavailable:
-            return NOWHERE
-
     # --- What about --------------------------------------------------------------------------------------------------
 
-    async def _board(self, slug: str, season: str, now: datetime) -> Board:
-        view, definition = await self._catalogs.definition(slug)
-        current = view.board(definition, now)
-        wanted = BoardId(definition.id, _season(view, definition, current.season, season))
-        if wanted.season > current.season:
-            raise SeasonNotFound(f"{slug!r} has no season {season!r} yet.")
-        return Board(definition, wanted, is_current=wanted == current)
-
     async def _page(self, board: Board, position: Position, page: Page) -> dict[str, Any]:
-        players = await self._players.by_id(entry.user_id for entry in page.entries)
+        players = await self._players.by_id([entry.user_id for entry in page.entries])
         return {
             "leaderboard": board.definition.slug,
             "season": board.season,
@@ -163,9 +189,15 @@ class Standings:
         }
 
 
+def _board(view: View, definition: Definition, season: str, now: datetime) -> Board:
+    current = view.board(definition, now)
+    wanted = current if season == "current" else BoardId(definition.id, _season(view, definition, current.season, season))
+    if wanted.season > current.season:
+        raise SeasonNotFound(f"{definition.slug!r} has no season {season!r} yet.")
+    return Board(definition, wanted, is_current=wanted == current)
+
+
 def _season(view: View, definition: Definition, current: int, wanted: str) -> int:
-    if wanted == "current":
-        return current
     schedule = view.schedule(definition)
     if wanted == "previous":
         previous = schedule.previous(current)
@@ -199,7 +231,8 @@ def _described(view: View, definition: Definition, now: datetime) -> dict[str, A
     }
 
 
-def _check_window(limit: int, offset: int) -> None:
+def check_window(limit: int, offset: int) -> None:
+    """Raises InvalidParameter."""
     if not 1 <= limit <= LIMIT_MAX:
         raise InvalidParameter(f"limit must be from 1 to {LIMIT_MAX}.", errors=[{"field": "limit", "detail": f"1..{LIMIT_MAX}"}])
     if not 0 <= offset <= OFFSET_MAX:
