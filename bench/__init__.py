@@ -9,6 +9,9 @@ Celery) over the measured span, divided by the operations answered in it. It sur
     runs       load, CPU before and after, figures             cpu     time and memory of process trees, from /proc
     servers    PostgreSQL, Redis, the Procfile's processes    stock   fills a fresh database, in a process of its own
     load       HTTP clients, in a process of their own        http    just enough of HTTP/1.1
-    watch      WebSocket watchers, likewise                   frames  just enough of WebSocket
-    helper     those processes                                baseline/ the plain Django way, for the ratio
+    talk       scores over WebSocket, likewise                frames  just enough of WebSocket
+    watch      WebSocket watchers, likewise                   sockets a client of it
+    helper     those processes                                right   whether a read is right, where ranks are known
+    remake     runs the product's rebuild                     ready   waits until the index is ready
+    baseline/  the plain Django way, for the ratio
 """

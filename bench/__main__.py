@@ -1,4 +1,4 @@
-"""The command: `python -m bench [scenario ...] [--seconds 3] [--runs 3] [--warm-up 10] [--web 1]`."""
+"""The command: `python -m bench [scenario ...] [--seconds 3] [--runs 3] [--warm-up 5] [--web 2]`."""
 
 import argparse
 import os
@@ -13,12 +13,13 @@ from bench import report
 from bench.cpu import ProcessGone
 from bench.helper import HelperError
 from bench.report import Row
-from bench.runs import Run, runs
-from bench.scenarios import NAMES, Case, chosen
+from bench.runs import Run, broken_off, runs
+from bench.scenarios import NAMES, Case, Database, chosen
 from bench.servers import ServerError, Servers, Service, Wanted
 
-WARM_UP_S = 10.0  # the sweep writes again what came in the last 12 s: with less, a submit seems cheaper than it is
-DESCRIPTOR_LIMIT = 8_192  # a thousand sockets on either side, in a process each
+WARM_UP_S = 5.0  # the sweep runs every 2 s and takes up what is 2 s old: with less, a submit seems cheaper than it is
+DESCRIPTOR_LIMIT = 8_192  # thousands of sockets in one process
+OTHER_DESCRIPTORS = 200  # of such a process
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     now, load = datetime.now(UTC), os.getloadavg()[0]
     try:
         with Servers() as servers:
-            rows = [row for cases in _sittings(chosen(options.scenarios)) for row in _sit(cases, servers, options)]
+            cases = [case for case in chosen(options.scenarios) if _is_possible(case)]
+            rows = [row for sitting in _sittings(cases) for row in _sit(sitting, servers, options)]
             versions = servers.versions()
     except (ServerError, HelperError, ProcessGone) as error:
         sys.exit(f"bench: {error}")
@@ -48,7 +50,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="measured in each run (default: 3)")
     parser.add_argument("--runs", type=int, default=3, help="of which the median is told (default: 3)")
     parser.add_argument("--warm-up", type=float, default=WARM_UP_S, help=f"seconds of load before the first run (default: {WARM_UP_S:.0f})")
-    parser.add_argument("--web", type=int, default=1, help="web processes on the port (default: 1)")
+    parser.add_argument("--web", type=int, default=2, help="web processes (default: 2)")
     parser.add_argument("--output", type=Path, help="the JSON file (default: bench/results/<time>.json)")
     options = parser.parse_args(argv)
     unknown = [name for name in options.scenarios if name not in NAMES]
@@ -59,34 +61,51 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def _is_possible(case: Case) -> bool:
+    """Whether a process may have as many sockets; where not, it says so."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY or case.sockets + OTHER_DESCRIPTORS <= limit:
+        return True
+    _say(f"{case.title}: left out, a process may have only {limit} descriptors here (ulimit -n)")
+    return False
+
+
 def _sittings(cases: Sequence[Case]) -> list[list[Case]]:
-    """The cases by what has to run for them: the project, then the plain way."""
-    return [sitting for plain in (False, True) if (sitting := [case for case in cases if case.baseline is plain])]
+    """The cases by the database that they need, in the order of Database."""
+    return [sitting for database in Database if (sitting := [case for case in cases if case.database is database])]
 
 
 def _sit(cases: Sequence[Case], servers: Servers, options: argparse.Namespace) -> list[Row]:
     wanted = Wanted(
-        boards=tuple(dict.fromkeys(case.board for case in cases)),
+        boards=tuple(dict.fromkeys(board for case in cases for board in (case.board, *case.beside))),
         web=options.web,
-        watched=any(case.sockets for case in cases),
         baseline=cases[0].baseline,
     )
     _say("starting the plain way" if wanted.baseline else "starting PostgreSQL, Redis, web, worker and beat")
-    with Service(servers, wanted, database="baseline" if wanted.baseline else "bench") as service:
+    with Service(servers, wanted, database=cases[0].database.value, say=_say) as service:
         return [Row(case, _runs(case, service, options)) for case in cases]
 
 
 def _runs(case: Case, service: Service, options: argparse.Namespace) -> list[Run]:
     if not case.baseline:
-        service.introduce(case.board)
+        service.introduce(case.board, game_mode=case.beside[-1].game_mode if case.beside else "")
     done: list[Run] = []
-    for told in runs(case, service, count=options.runs, seconds=options.seconds, warm_up_s=options.warm_up):
-        done.append(told)
-        _say(
-            f"{case.title}, run {len(done)}/{options.runs}: {told.total_us:,.0f} us a {case.operation}, {told.per_second:,.0f}/s, "
-            f"p99 {told.p99_ms:,.1f} ms{f', {told.failed} FAILED' if told.failed else ''}"
-        )
+    try:
+        for told in runs(case, service, count=options.runs, seconds=options.seconds, warm_up_s=options.warm_up):
+            done.append(told)
+            _say(f"{case.title}, run {len(done)}/{options.runs}: {_told(case, told)}")
+    except (ServerError, HelperError, ProcessGone) as error:
+        _say(f"{case.title}: BROKEN OFF, {error}")  # the other cases may still tell something
+        done.append(broken_off(str(error)))
     return done
+
+
+def _told(case: Case, run: Run) -> str:
+    failed = f", {run.failed} FAILED: {run.first_failure}" if run.failed else ""
+    if run.player_bytes:
+        return f"{run.player_bytes:,.0f} bytes a player{failed}"
+    looked_at = f", {run.checked} reads looked at" if run.checked else ""
+    return f"{run.total_us:,.1f} us a {case.operation}, {run.per_second:,.0f}/s, p99 {run.p99_ms:,.1f} ms{looked_at}{failed}"
 
 
 def _complain(rows: Sequence[Row]) -> int:

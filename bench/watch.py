@@ -1,18 +1,19 @@
-"""WebSocket watchers that count what they are sent; one of them may keep it, to be read after the run."""
+"""WebSocket watchers that count what they are sent, and whether every frame came; some keep it, to be read after the run."""
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from bench.frames import FrameReader, Opcode, pong, upgrade
+from bench.sockets import Socket
 
 TOGETHER = 32  # sockets that are opened at once: fewer than a listen queue holds
 PATIENCE_S = 20.0
-_HEAD_END = b"\r\n\r\n"
+IN_THE_AIR = 10  # frames by which one socket may be behind another at a moment: a second of them
 _DELTA = b'{"type":"delta"'
 _SNAPSHOT = b'{"type":"snapshot"'
+_OFFSET = b'"offset":'
 
 
 class Seen(NamedTuple):
@@ -24,73 +25,60 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    port: int
+    """Sockets take the ports in turn; the first `keep` of them keep what they are sent."""
+
+    ports: Sequence[int]
     board: str
     sockets: int
     top: int = 10
-    keep: bool = False
+    keep: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Deltas delivered to all sockets in the measured span, and their bytes; `again` counts snapshots, which a socket that keeps up
-    gets none of. `kept` is everything that the first socket was sent since it was opened."""
+    """Deltas delivered to all sockets in the measured span, and their bytes. `missed` are frames that a socket did not get: a gap in
+    its offsets, or a snapshot in place of them; `lost` are sockets. `kept` is everything that some were sent since they were opened."""
 
     deltas: int
     bytes: int
-    again: int
+    missed: int
     lost: int
     seconds: float
-    kept: Sequence[Seen]
+    kept: Sequence[Sequence[Seen]]
 
 
-class Watcher(asyncio.Protocol):
-    """One socket. `on_message` is told each text; `ready` is done with the first."""
+class Watcher:
+    """One socket: what it was sent, and up to which offset."""
 
-    def __init__(self, path: str, on_message: Callable[[bytes], None], on_lost: Callable[[], None]) -> None:
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._path, self._on_message, self._on_lost = path, on_message, on_lost
-        self._frames = FrameReader()
-        self._head: bytes | None = b""  # of the handshake's answer; None once that is read
-        self._transport: asyncio.WriteTransport | None = None
+    def __init__(self, path: str, on_lost: Callable[[], None], *, keep: bool) -> None:
+        self.socket = Socket(path, self._keep if keep else self._take, on_lost)
+        self.began = asyncio.Event()  # with the first message
+        self.offset = 0
+        self.kept: list[Seen] = []
+        self.forget()
 
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)
-        self._transport.write(upgrade(self._path))
-
-    def data_received(self, data: bytes) -> None:
-        if self._head is not None:
-            data = self._shake_hands(self._head + data)
-        for opcode, payload in self._frames.feed(data):
-            if opcode == Opcode.TEXT:
-                self._take(payload)
-            elif opcode == Opcode.PING and self._transport is not None:
-                self._transport.write(pong(payload))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.ready.done():
-            self.ready.set_exception(ConnectionError("a socket was closed before its first message"))
-        self._on_lost()
-
-    def _shake_hands(self, data: bytes) -> bytes:
-        """What comes after the handshake's answer, nothing until that is whole."""
-        head, end, rest = data.partition(_HEAD_END)
-        if not end:
-            self._head = data
-            return b""
-        if not head.startswith(b"HTTP/1.1 101"):
-            self.ready.set_exception(ConnectionError(f"no WebSocket: {head[:100].decode(errors='replace')}"))
-        self._head = None
-        return rest
+    def forget(self) -> None:
+        self.deltas = self.bytes = self.missed = 0
 
     def _take(self, text: bytes) -> None:
-        if not self.ready.done():
-            self.ready.set_result(None)
-        self._on_message(text)
+        if text.startswith(_DELTA):
+            self.deltas += 1
+            self.bytes += len(text)
+            self._move(text)
+        elif text.startswith(_SNAPSHOT):
+            self._move(text)
+
+    def _move(self, text: bytes) -> None:
+        begin = text.find(_OFFSET) + len(_OFFSET)
+        offset = int(text[begin : text.find(b",", begin)])
+        if offset != self.offset + 1 and self.began.is_set():
+            self.missed += max(1, offset - self.offset - 1)
+        self.offset = offset
+        self.began.set()
+
+    def _keep(self, text: bytes) -> None:
+        self.kept.append(Seen(time.monotonic(), text))
+        self._take(text)
 
 
 class Watch:
@@ -98,10 +86,9 @@ class Watch:
 
     def __init__(self, watching: Watching) -> None:
         self._watching = watching
-        self._deltas = self._bytes = self._again = self._lost = 0
-        self._kept: list[Seen] = []
         self._watchers: list[Watcher] = []
-        self._began = 0.0
+        self._lost = 0
+        self._began_at = 0.0
 
     async def start(self) -> None:
         count = self._watching.sockets
@@ -109,37 +96,51 @@ class Watch:
             await asyncio.gather(*(self._open(number) for number in range(first, min(count, first + TOGETHER))))
 
     def begin(self) -> None:
-        self._deltas = self._bytes = self._again = 0
-        self._began = time.monotonic()
+        for watcher in self._watchers:
+            watcher.forget()
+        self._began_at = time.monotonic()
 
     def report(self) -> Watched:
-        return Watched(self._deltas, self._bytes, self._again, self._lost, time.monotonic() - self._began, self._kept)
+        watchers = self._watchers
+        newest = max((watcher.offset for watcher in watchers), default=0)
+        behind = sum(max(0, newest - watcher.offset - IN_THE_AIR) for watcher in watchers)
+        return Watched(
+            deltas=sum(watcher.deltas for watcher in watchers),
+            bytes=sum(watcher.bytes for watcher in watchers),
+            missed=sum(watcher.missed for watcher in watchers) + behind,
+            lost=self._lost,
+            seconds=time.monotonic() - self._began_at,
+            kept=[watcher.kept for watcher in watchers if watcher.kept],
+        )
 
     async def stop(self) -> None:
         """For a process that goes on afterwards."""
         for watcher in self._watchers:
-            watcher.close()
+            watcher.socket.close()
         await asyncio.sleep(0)  # that is when transports close
 
     async def _open(self, number: int) -> None:
-        path = f"/ws/leaderboard/{self._watching.board}/?top={self._watching.top}"
-        told = self._keep if self._watching.keep and number == 0 else self._count
-        loop = asyncio.get_running_loop()
+        watching = self._watching
+        path = f"/ws/leaderboard/{watching.board}/?top={watching.top}"
+        watcher = Watcher(path, self._lose, keep=number < watching.keep)
+        port = watching.ports[number % len(watching.ports)]
         async with asyncio.timeout(PATIENCE_S):
-            _, watcher = await loop.create_connection(lambda: Watcher(path, told, self._lose), "127.0.0.1", self._watching.port)
+            await asyncio.get_running_loop().create_connection(lambda: watcher.socket, "127.0.0.1", port)
             self._watchers.append(watcher)
-            await watcher.ready
-
-    def _count(self, text: bytes) -> None:
-        if text.startswith(_DELTA):
-            self._deltas += 1
-            self._bytes += len(text)
-        elif text.startswith(_SNAPSHOT):
-            self._again += 1
-
-    def _keep(self, text: bytes) -> None:
-        self._kept.append(Seen(time.monotonic(), text))
-        self._count(text)
+            await watcher.socket.opened
+            await watcher.began.wait()
 
     def _lose(self) -> None:
         self._lost += 1
+
+
+def together(reports: Sequence[Watched]) -> Watched:
+    """What the helpers of one case saw, as if they were one."""
+    return Watched(
+        deltas=sum(told.deltas for told in reports),
+        bytes=sum(told.bytes for told in reports),
+        missed=sum(told.missed for told in reports),
+        lost=sum(told.lost for told in reports),
+        seconds=max(told.seconds for told in reports),
+        kept=[kept for told in reports for kept in told.kept],
+    )
