@@ -72,6 +72,7 @@ async def cast(services: Services, database_url: str) -> Cast:
     return await Cast.enter(services, database_url)
 
 
+SLOW_KINDS = ("postgres", "server")
 SLOW_FIXTURES = {"postgres_server", "postgres_database", "stack", "new_stack", "chromium", "page"}
 
 
@@ -80,5 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         callspec = getattr(item, "callspec", None)
-        if fixtures & SLOW_FIXTURES or (callspec is not None and {"postgres", "server"} & set(map(str, callspec.params.values()))):
+        if fixtures & SLOW_FIXTURES or (
+            callspec is not None and any(value in SLOW_KINDS for value in callspec.params.values() if isinstance(value, str))
+        ):
             item.add_marker(pytest.mark.slow)
