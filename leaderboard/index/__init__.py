@@ -80,7 +80,7 @@ class Index(Protocol):
         ...
 
     def record(self, session_ids: Iterable[int]) -> None:
-        """Note that nothing of these sessions is left to do, so that the sweep passes them by. Sent at once, waits for nothing.
+        """Note that nothing of these sessions is left to do, so that the sweep passes them by. Goes out with the next batch, or soon.
 
         Only after their entries were placed (on a cold board: answered None) *and* their boards marked dirty: a crash before
         this leaves both to the sweep, one after it has lost nothing. What fails is only written again.

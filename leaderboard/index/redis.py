@@ -24,6 +24,7 @@ from leaderboard.index.encoding import decode, encode, encode_number
 from leaderboard.index.ledger import CHUNK_BITS, EXPIRES_S, WORD_BITS, WORDS, words_of
 from leaderboard.redis_client import Command, RedisClient, Road, Script
 
+RECORD_S = 0.1  # how long what is recorded may wait for a batch that takes it along; the sweep looks after 2 s
 LEASE_MS = 15_000  # between two pages of a rebuild: three store timeouts
 REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means that something else is wrong
 PAGE_LIMIT = 5_000  # entries a read: Lua's stack takes 8,000, and the server is held up for some 5 ms
@@ -61,6 +62,8 @@ class RedisIndex:
         self._client = make(road)
         self._bulk = make(Road(road.url))  # what takes a server ms is not to stand before a rank in a queue
         self._bulk.breaker = self._client.breaker  # it is one server: away for one is away for both
+        self._unrecorded: list[int] = []
+        self._recording: asyncio.TimerHandle | None = None
         self._prefix = prefix
         self._lease = b"%d" % lease_ms
 
@@ -72,15 +75,30 @@ class RedisIndex:
     async def place(self, batch: Mapping[BoardId, Sequence[Entry]]) -> dict[BoardId, Placing | None]:
         if not batch:
             return {}
-        replies = await self._client.pipeline([PLACE.command(self._keys(board), _packed(entries)) for board, entries in batch.items()])
-        return {board: _placing(reply) for board, reply in zip(batch, replies, strict=True)}
+        records = self._take_records()
+        places = [PLACE.command(self._keys(board), _packed(entries)) for board, entries in batch.items()]
+        replies = await self._client.pipeline([*records, *places])
+        return {board: _placing(reply) for board, reply in zip(batch, replies[len(records) :], strict=True)}
 
     def record(self, session_ids: Iterable[int]) -> None:
-        commands = [self._record_command(chunk, words) for chunk, words in _by_chunk(words_of(session_ids)).items()]
-        if commands:
-            self._client.send(commands).add_done_callback(_heard)
+        self._unrecorded += session_ids
+        if self._recording is None:
+            self._recording = asyncio.get_running_loop().call_later(RECORD_S, self._send_records)
+
+    def _send_records(self) -> None:
+        records = self._take_records()
+        if records:
+            self._client.send(records).add_done_callback(_heard)
+
+    def _take_records(self) -> list[Command]:
+        if self._recording is not None:
+            self._recording.cancel()
+            self._recording = None
+        words, self._unrecorded = words_of(self._unrecorded), []
+        return [self._record_command(chunk, words) for chunk, words in _by_chunk(words).items()]
 
     async def recorded(self, words: Sequence[int]) -> dict[int, int]:
+        self._send_records()
         chunks = sorted({word // WORDS for word in words})
         bitmaps = dict(zip(chunks, await self._client.pipeline([(b"GET", self._chunk_key(chunk)) for chunk in chunks]), strict=True))
         return {word: _word(bitmaps[word // WORDS] or b"", word % WORDS) for word in words}
@@ -169,6 +187,7 @@ class RedisIndex:
         await self._client.call((b"PING",))
 
     async def aclose(self) -> None:
+        self._send_records()
         await self._client.aclose()
         await self._bulk.aclose()
 

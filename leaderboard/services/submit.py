@@ -94,7 +94,7 @@ class Submits:
         self._missed = Missed()
         self._slow: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
         self._commits: GroupCommit[Checked, Answer | Repeated | Refusal] = GroupCommit(
-            self._land, batch_limit=batch_limit, queue_limit=queue_limit, in_flight=2
+            self._land, batch_limit=batch_limit, queue_limit=queue_limit, in_flight=1
         )
 
     def begin(self, asked: Asked, key: str | None = None, *, credential: Credential, now: datetime, told: Told) -> None:

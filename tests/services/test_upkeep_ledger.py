@@ -71,7 +71,7 @@ async def test_a_process_that_died_between_placing_and_marking_leaves_no_board_u
 
 async def test_a_ledger_that_is_lost_costs_writes_and_nothing_else(cast: Cast, clock: Clock) -> None:
     await submit(cast, "bo", 40)
-    await cast.services.index.ping()  # what was recorded has arrived
+    await cast.services.index.recorded([0])  # what was recorded has arrived
     await cast.services.index.forget_all()
     await cast.services.live.update_dirty(now=runtime.utc_now())
     assert await clock.settled_sweep(cast.services.upkeep) == 1
@@ -83,7 +83,7 @@ async def test_words_of_sql_and_of_the_index_name_the_same_sessions(cast: Cast, 
     index, recorded = cast.services.index, [first, first + 1, first + 33, first + 65_536]
     index.record(recorded[:2])
     index.record(recorded[1:])
-    await index.ping()  # a script that is not loaded yet is carried out later than what was sent right after it
+    await index.recorded([0])  # sends them; a script that is not loaded yet is carried out later than what was sent right after it
     stored = words_of([*recorded, first + 2])
     assert missing(stored, await index.recorded(list(stored))) == [first + 2]
 
