@@ -8,22 +8,19 @@ and there is no CSRF token in one.
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from importlib import import_module
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.core.exceptions import DisallowedHost
-from django.db import close_old_connections, connections
 from django.http import HttpRequest, parse_cookie
 
+from leaderboard.api.auth import api_key, signed_in
 from leaderboard.domain.errors import NotAuthenticated, Refusal
 from leaderboard.services.checking import Asked
-from leaderboard.services.credentials import Credential, Credentials, of_user
+from leaderboard.services.credentials import Credential, Credentials
 from leaderboard.services.submit import Answer, Submits
-from leaderboard.store import Player
 
 SESSION_AGE_S = 5.0  # how old what is known of a browser's session may be when it submits
 SIGN_IN = 'A submit needs "Authorization: Api-Key <key>" in the handshake, or a signed-in browser on a page of this site.'
@@ -76,7 +73,7 @@ class BrowserBearer:
 
     async def find(self, now: datetime) -> Credential:
         self._credential = None
-        self._credential = await sync_to_async(_signed_in)(self._session_key)
+        self._credential = await sync_to_async(signed_in)(self._session_key)
         self._looked_at = self._now()
         return self._credential
 
@@ -94,7 +91,7 @@ class Desk:
         headers = dict(scope["headers"])
         told = headers.get(b"authorization")
         if told is not None:
-            bearer = KeyBearer(self._credentials, _api_key(told))
+            bearer = KeyBearer(self._credentials, api_key(told))
             await bearer.find(self._clock())
             return bearer
         session_key = parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
@@ -146,30 +143,3 @@ class Desk:
         # Behind a proxy that does not say so, a secure page comes as plain ws; a plain page must not use a secure one's socket.
         schemes = ("https",) if scope.get("scheme") == "wss" else ("http", "https")
         return parts.scheme in schemes and parts.netloc.lower() == host.lower()
-
-
-def _upper(name: bytes) -> str:
-    return name.decode("latin-1").upper().replace("-", "_")
-
-
-def _api_key(header: bytes) -> bytes:
-    scheme, _, key = header.partition(b" ")
-    if scheme.lower() != b"api-key" or not key.strip():
-        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
-    return key.strip()
-
-
-def _signed_in(session_key: str) -> Credential:
-    """Raises NotAuthenticated. In a thread: it reads by Django's ORM."""
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    close_old_connections()
-    try:
-        user = get_user(request)
-    finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.vendor == "postgresql":
-                connection.close()  # into the pool: outside Django's own handler nobody else does
-    if not user.is_authenticated or not user.is_active:
-        raise NotAuthenticated("The session has ended; sign in again.")
-    return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import aget_user
+from django.contrib.auth import get_user
 from django.db import close_old_connections, connections
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
@@ -31,21 +31,22 @@ def held_credential(request: ApiRequest) -> Credential | None:
     header = request.headers.get(b"authorization")
     if header is None:
         return None
-    return runtime.services().credentials.held(_api_key(header), now=runtime.utc_now())
+    return runtime.services().credentials.held(api_key(header), now=runtime.utc_now())
 
 
 async def authenticate(request: ApiRequest) -> Credential:
     """The request's credential. Raises NotAuthenticated or CsrfFailed."""
     header = request.headers.get(b"authorization")
     if header is not None:
-        return await runtime.services().credentials.find(_api_key(header), now=runtime.utc_now())
+        return await runtime.services().credentials.find(api_key(header), now=runtime.utc_now())
     if b"cookie" in request.headers and settings.SESSION_COOKIE_NAME in request.django().COOKIES:
         return await _session_user(request.django())
     raise NotAuthenticated('Use "Authorization: Api-Key <key>", or sign in.')
 
 
 @lru_cache(maxsize=1024)
-def _api_key(header: bytes) -> bytes:
+def api_key(header: bytes) -> bytes:
+    """The key of an Authorization header. Raises NotAuthenticated."""
     scheme, _, key = header.partition(b" ")
     if scheme.lower() != b"api-key" or not key.strip():
         raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
@@ -58,19 +59,20 @@ async def _session_user(request: HttpRequest) -> Credential:
     refused = _csrf.process_view(request, _unreachable, (), {})
     if refused is not None:
         raise CsrfFailed("Send the CSRF cookie's value in the header X-CSRFToken.")
-    request.session = _SessionStore(request.COOKIES[settings.SESSION_COOKIE_NAME])
+    return await sync_to_async(signed_in)(request.COOKIES[settings.SESSION_COOKIE_NAME])
+
+
+def signed_in(session_key: str) -> Credential:
+    """The user of a browser's session. Raises NotAuthenticated. In a thread: it reads by Django's ORM."""
+    request = HttpRequest()
+    request.session = _SessionStore(session_key)
+    close_old_connections()
     try:
-        user = await aget_user(request)
+        user = get_user(request)
     finally:
-        # Outside Django's own handler nobody else gives the connection back.
-        await sync_to_async(_give_back)()
+        for connection in connections.all(initialized_only=True):
+            if connection.vendor == "postgresql":
+                connection.close()  # into the pool: outside Django's own handler nobody else does
     if not user.is_authenticated or not user.is_active:
         raise NotAuthenticated("The session has ended; sign in again.")
     return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))
-
-
-def _give_back() -> None:
-    close_old_connections()
-    for connection in connections.all(initialized_only=True):
-        if connection.vendor == "postgresql":
-            connection.close()

@@ -28,8 +28,8 @@ RECORD_S = 0.1  # how long what is recorded may wait for a batch that takes it a
 LEASE_MS = 15_000  # between two pages of a rebuild: three store timeouts
 REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means that something else is wrong
 PAGE_LIMIT = 5_000  # entries a read: Lua's stack takes 8,000, and the server is held up for some 5 ms
-FILL_CHUNK = 1_000  # entries a fill script: holds the server up for some 2 ms
-FILL_CHUNKS = 5  # fill scripts a round trip
+FILL_CHUNK = 500  # entries a fill script: holds the server up for some 1.5 ms
+FILL_CHUNKS = 10  # fill scripts a round trip
 FORGET_CHUNK = 1_000  # keys a SCAN step looks at
 
 _FOLDER = Path(__file__).parent

@@ -97,7 +97,7 @@ class Answers:
             _count("away")
             self._start(fill(None), partial(_tell, told))
             return
-        token, now = (watermark, wanted.state), time.monotonic()
+        token, now = (watermark, wanted.state), self._monotonic()
         kept = self._kept.get(wanted.key)
         if kept is not None and kept.token == token and now < kept.until:
             self._kept.move_to_end(wanted.key)
