@@ -82,7 +82,7 @@ class ApiHandler:
             query=scope.get("query_string", b""),
             headers=headers_of(scope["headers"]),
             body=body if isinstance(body, bytes) else b"",
-            scope=lambda: scope,
+            scope=lambda _: scope,
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.begin(request, partial(_settle, future), refused=body if isinstance(body, Refusal) else None)

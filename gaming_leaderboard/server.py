@@ -94,6 +94,21 @@ class HttpProtocol(HttpToolsProtocol):
             and self.parser.get_http_version() == "1.1"
         )
 
+    def scope_of(self, request: ApiRequest) -> Scope:
+        """For those who want Django's request."""
+        return {
+            "type": "http",
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": self.scheme,
+            "path": request.path,
+            "query_string": request.query,
+            "root_path": "",
+            "headers": list(request.headers.items()),
+            "client": self.client,
+            "server": self.server,
+        }
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop_timer()
@@ -161,7 +176,7 @@ class Exchange:
         self.disconnected = self.response_complete = False
         path, query, self._limit = _target(protocol.url)
         self._request = ApiRequest(
-            method=protocol.parser.get_method().decode(), path=path, query=query, headers=headers, body=b"", scope=self._scope
+            method=protocol.parser.get_method().decode(), path=path, query=query, headers=headers, body=b"", scope=protocol.scope_of
         )
         self._parts: list[bytes] = []
         self._size = 0
@@ -242,22 +257,6 @@ class Exchange:
             self._request.request_id.encode(),
             _length(answer),
         )
-
-    def _scope(self) -> Scope:
-        """For those who want Django's request."""
-        protocol, request = self._protocol, self._request
-        return {
-            "type": "http",
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": protocol.scheme,
-            "path": request.path,
-            "query_string": request.query,
-            "root_path": "",
-            "headers": protocol.headers,
-            "client": protocol.client,
-            "server": protocol.server,
-        }
 
 
 _REFUSED: list[bytes] = []

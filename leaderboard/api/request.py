@@ -55,7 +55,7 @@ class ApiRequest:
     __slots__ = ("_django", "_scope", "began", "body", "headers", "method", "path", "query", "request_id", "route")
 
     def __init__(
-        self, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes, scope: Callable[[], Scope]
+        self, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes, scope: "Callable[[ApiRequest], Scope]"
     ) -> None:
         self.method = method
         self.path = path
@@ -76,7 +76,7 @@ class ApiRequest:
     def django(self) -> DjangoApiRequest:
         """The same request as Django has it; made when it is first asked for."""
         if self._django is None:
-            self._django = DjangoApiRequest(self._scope(), self)
+            self._django = DjangoApiRequest(self._scope(self), self)
         return self._django
 
 
