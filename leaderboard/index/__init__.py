@@ -15,8 +15,8 @@ What an Index promises
   rebuilds do not run together and a dead one is taken over. Afterwards the board is ready.
 - A write over several boards may reach some and fail for others: IndexUnavailable then, and coming again is harmless.
 - All keys of one leaderboard share the hash tag {leaderboard id}, so leaderboards spread over a Redis Cluster.
-- Every call ends within `timeout_ms` (rebuild: each of its steps) and raises IndexUnavailable then. After a failure the index
-  counts as away for `retry_ms`: calls raise at once, so that a dead Redis costs nothing per submit.
+- Every call ends within `timeout_ms` (of bulk work: each step within six times that) and raises IndexUnavailable then. After a
+  failure the index counts as away for `retry_ms`: calls raise at once, so that a dead Redis costs nothing per submit.
 
 What breaks the promise: a Redis that comes back with older data and the marker still set. The sweep sees that
 the server's run id changed and calls `forget_all`.
@@ -119,9 +119,10 @@ class Index(Protocol):
     async def rebuild(self, board: BoardId, read: Callable[[], AsyncIterator[list[Entry]]]) -> int | None:
         """Fill the board anew and make it ready; the number of entries read, None if another rebuild holds the lease.
 
-        `read` begins to read the board's entries from the store, each player once; it is called again whenever the
-        rebuild has to start again. Whatever it raises ends the rebuild. Raises IndexUnavailable also if it was made to
-        start again too often.
+        `read` begins to read the board's entries from the store, each player once; best in board order: then what a walk
+        meets lies together in memory, and a place on a board of a million costs two thirds. It is called again whenever
+        the rebuild has to start again. Whatever it raises ends the rebuild. Raises IndexUnavailable also if it was made
+        to start again too often.
         """
         ...
 

@@ -7,25 +7,25 @@ if redis.call('GET', state) ~= ARGV[1] then
   return 0
 end
 redis.call('PEXPIRE', state, ARGV[2])
-local users = {}
-for i = 3, #ARGV, 3 do
-  users[#users + 1] = ARGV[i + 1]
+local users, count = {}, 0
+for i = 4, #ARGV, 3 do
+  count = count + 1
+  users[count] = ARGV[i]
 end
 local held = redis.call('HMGET', players, unpack(users))
-local members, values = {}, {}
-for i = 1, #users do
-  local score, user, value = ARGV[3 * i], users[i], ARGV[3 * i + 2]
-  if not held[i] or version_of(held[i]) < version_of(value) then
-    if held[i] then
-      redis.call('ZREM', order, member_of(held[i], user))
+local members, values, last = {}, {}, 0
+for i = 1, count do
+  local user, value, before = users[i], ARGV[3 * i + 2], held[i]
+  if not before or version_of(before) < version_of(value) then
+    if before then
+      redis.call('ZREM', order, member_of(before, user))
     end
-    members[#members + 1] = score
-    members[#members + 1] = member_of(value, user)
-    values[#values + 1] = user
-    values[#values + 1] = value
+    members[last + 1], members[last + 2] = ARGV[3 * i], member_of(value, user)
+    values[last + 1], values[last + 2] = user, value
+    last = last + 2
   end
 end
-if #members > 0 then
+if last > 0 then
   redis.call('ZADD', order, unpack(members))
   redis.call('HSET', players, unpack(values))
 end

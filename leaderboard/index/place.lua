@@ -13,97 +13,82 @@ end
 
 local CHUNK = 1000 -- unpack's stack takes 8,000 values
 local call = redis.call
-local reply = {0}
+local reply, told = {0}, 1
 
 local function rank_of(member)
   return ready and call('ZRANK', order, member) + 1 or 0
 end
 
--- Of a player's entries in the chunk the newest counts: its place, by user, and the users in turn.
-local function newest_of(first, last)
-  local newest, users = {}, {}
+-- The chunk's players in turn, the turn of each, and where the newest of its entries begins.
+local function players_of(first, last)
+  local users, turns, newest, count = {}, {}, {}, 0
   for i = first, last, 3 do
     local user = ARGV[i + 1]
-    local other = newest[user]
-    if not other then
-      users[#users + 1] = user
-      newest[user] = i
-    elseif version_of(ARGV[other + 2]) < version_of(ARGV[i + 2]) then
-      newest[user] = i
+    local turn = turns[user]
+    if not turn then
+      count = count + 1
+      users[count], turns[user], newest[count] = user, count, i
+    elseif version_of(ARGV[newest[turn] + 2]) < version_of(ARGV[i + 2]) then
+      newest[turn] = i
     end
   end
-  return newest, users
+  return users, turns, newest
 end
 
--- Whether members that stay have another score than before, as after a correction.
-local function moved_by_score(members, scores)
-  local moved = {}
-  if #members > 0 then
-    for i, score in ipairs(call('ZMSCORE', order, unpack(members))) do
-      moved[members[i]] = not score or tonumber(score) ~= tonumber(scores[i])
+-- Write the newest entries of these players; their members, and the previous rank of each that moves, by turn.
+local function write(users, newest)
+  local held = call('HMGET', players, unpack(users))
+  local members, previous = {}, {}
+  local gone, added, values = {}, {}, {}
+  local removals, additions, writes = 0, 0, 0
+  for turn = 1, #users do
+    local user, score, value, before = users[turn], ARGV[newest[turn]], ARGV[newest[turn] + 2], held[turn]
+    local was = before and member_of(before, user)
+    if before and version_of(before) >= version_of(value) then
+      members[turn] = was
+    else
+      local now = member_of(value, user)
+      members[turn] = now
+      values[writes + 1], values[writes + 2] = user, value
+      writes = writes + 2
+      -- A member that stays moves only by its score, as after a correction.
+      if now ~= was or tonumber(call('ZSCORE', order, now)) ~= tonumber(score) then
+        previous[turn] = was and rank_of(was) or 0
+        added[additions + 1], added[additions + 2] = score, now
+        additions = additions + 2
+      end
+      if was and now ~= was then
+        removals = removals + 1
+        gone[removals] = was
+      end
     end
   end
-  return moved
+  if removals > 0 then
+    call('ZREM', order, unpack(gone))
+  end
+  if additions > 0 then
+    call('ZADD', order, unpack(added))
+  end
+  if writes > 0 then
+    call('HSET', players, unpack(values))
+  end
+  return members, previous
 end
 
 local function place(first, last)
-  local newest, users = newest_of(first, last)
-  local held = call('HMGET', players, unpack(users))
-  local member, previous = {}, {}
-  local added, gone, values, staying, staying_scores = {}, {}, {}, {}, {}
-  for i, user in ipairs(users) do
-    local at, before = newest[user], held[i]
-    local score, value = ARGV[at], ARGV[at + 2]
-    if before and version_of(before) >= version_of(value) then
-      member[user] = member_of(before, user)
-    else
-      local now, was = member_of(value, user), before and member_of(before, user)
-      member[user] = now
-      values[#values + 1] = user
-      values[#values + 1] = value
-      if now == was then
-        staying[#staying + 1], staying_scores[#staying + 1] = now, score
-      elseif was then
-        previous[user] = rank_of(was)
-        gone[#gone + 1] = was
-      else
-        previous[user] = 0
-      end
-      if now ~= was then
-        added[#added + 1] = score
-        added[#added + 1] = now
-      end
-    end
+  local users, turns, newest = players_of(first, last)
+  local members, previous = write(users, newest)
+  if not ready then
+    return
   end
-  local moved = moved_by_score(staying, staying_scores)
-  for i, now in ipairs(staying) do
-    if moved[now] then
-      previous[user_of(now)] = rank_of(now)
-      added[#added + 1] = staying_scores[i]
-      added[#added + 1] = now
-    end
+  local ranks = {}
+  for turn = 1, #members do
+    ranks[turn] = rank_of(members[turn])
   end
-  if #gone > 0 then
-    call('ZREM', order, unpack(gone))
-  end
-  if #added > 0 then
-    call('ZADD', order, unpack(added))
-  end
-  if #values > 0 then
-    call('HSET', players, unpack(values))
-  end
-  if ready then
-    local ranks = {}
-    for i = first, last, 3 do
-      local user = ARGV[i + 1]
-      local rank = ranks[user]
-      if not rank then
-        rank = rank_of(member[user])
-        ranks[user] = rank
-      end
-      reply[#reply + 1] = rank
-      reply[#reply + 1] = previous[user] or rank
-    end
+  for i = first, last, 3 do
+    local turn = turns[ARGV[i + 1]]
+    reply[told + 1], reply[told + 2] = ranks[turn], previous[turn] or ranks[turn]
+    told = told + 2
   end
 end
 

@@ -26,6 +26,7 @@ from leaderboard.redis_client import Command, RedisClient, Road, Script
 
 RECORD_S = 0.1  # how long what is recorded may wait for a batch that takes it along; the sweep looks after 2 s
 LEASE_MS = 15_000  # between two pages of a rebuild: three store timeouts
+BULK_PATIENCE = 6  # of a step of a rebuild, in timeouts: nobody waits for it, and on a busy machine one lost step loses a million entries
 REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means that something else is wrong
 PAGE_LIMIT = 5_000  # entries a read: Lua's stack takes 8,000, and the server is held up for some 5 ms
 FILL_CHUNK = 500  # entries a fill script: holds the server up for some 1.5 ms
@@ -58,9 +59,10 @@ class RedisIndex:
 
     def __init__(self, server: str | Road, *, timeout_ms: int, retry_ms: int, prefix: str = "gl", lease_ms: int = LEASE_MS) -> None:
         road = Road(server) if isinstance(server, str) else server
-        make = partial(RedisClient, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=IndexUnavailable, scripts=SCRIPTS)
-        self._client = make(road)
-        self._bulk = make(Road(road.url))  # what takes a server ms is not to stand before a rank in a queue
+        make = partial(RedisClient, retry_ms=retry_ms, unavailable=IndexUnavailable, scripts=SCRIPTS)
+        self._client = make(road, timeout_ms=timeout_ms)
+        # What takes a server ms is not to stand before a rank in a queue.
+        self._bulk = make(Road(road.url), timeout_ms=BULK_PATIENCE * timeout_ms)
         self._bulk.breaker = self._client.breaker  # it is one server: away for one is away for both
         self._unrecorded: list[int] = []
         self._recording: asyncio.TimerHandle | None = None

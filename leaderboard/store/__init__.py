@@ -161,7 +161,7 @@ class Store(Protocol):
         ...
 
     def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
-        """All entries of a board by pages, in ascending order of user id; each page is its own read."""
+        """All entries of a board by pages, each player once. In board order if that is cheap: then the index lies in memory in it."""
         ...
 
     async def boards(self) -> list[BoardId]:

@@ -19,7 +19,7 @@ from leaderboard.domain.errors import (
     TotalOutOfRange,
 )
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Direction, Entry, Operator, Rules
-from leaderboard.store import Landed, Outcome, Refused, Repeated, StaleCatalog, Store
+from leaderboard.store import Landed, Outcome, Refused, Repeated, StaleCatalog, Store, postgres
 from leaderboard.store.batch import GroupCommit
 from leaderboard.store.factory import open_store
 from leaderboard.store.postgres import PostgresStore
@@ -415,11 +415,52 @@ async def test_ranks_stop_counting_at_the_limit_and_use_the_calculated_rank(grou
     await store.aclose()
 
 
-async def test_entries_come_by_pages_of_user_ids(ground: Ground) -> None:
-    entries = sorted(await crowded(ground, list(range(11))), key=lambda entry: entry.user_id)
+async def test_entries_come_by_pages_each_player_once(ground: Ground) -> None:
+    entries = await crowded(ground, list(range(11)))
     pages = [page async for page in ground.store.entries(ground.board(), page=4)]
-    assert pages == [entries[:4], entries[4:8], entries[8:]]
+    assert [len(page) for page in pages] == [4, 4, 3]
+    assert sorted(entry for page in pages for entry in page) == sorted(entries)
     assert [page async for page in ground.store.entries(ground.board(Operator.SUM))] == []
+
+
+async def test_entries_come_in_board_order_as_of_one_moment(postgres_ground: Ground) -> None:
+    """Who is overtaken, or overtakes the reader, while the pages go by, is on them once and as before."""
+    ground = postgres_ground
+    entries = await crowded(ground, [number % 5 for number in range(11)])
+    pages = []
+    async for page in ground.store.entries(ground.board(), page=4):
+        pages.append(page)
+        await ground.landed(ground.play(entries[-len(pages)].user_id, 9))
+    assert pages == [entries[:4], entries[4:8], entries[8:]]
+
+
+async def test_a_board_too_large_to_be_sorted_in_time_comes_by_user(postgres_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = await crowded(postgres_ground, [number % 5 for number in range(11)])
+    monkeypatch.setattr(postgres, "_SORTED", "SELECT pg_sleep(600), $1::bigint, $2::bigint")
+    store = open_store(postgres_ground.url, timeout_ms=500)
+    pages = [page async for page in store.entries(postgres_ground.board(), page=4)]
+    assert [entry for page in pages for entry in page] == sorted(entries)
+    await store.aclose()
+
+
+async def test_a_reader_of_entries_that_stops_early_gives_its_connection_back(postgres_ground: Ground) -> None:
+    await crowded(postgres_ground, list(range(11)))
+    store = open_store(postgres_ground.url, pool_size=1)
+    for _ in range(2):
+        pages = store.entries(postgres_ground.board(), page=4)
+        assert len(await anext(pages)) == 4
+        await pages.aclose()  # type: ignore[attr-defined]
+    assert await store.count(postgres_ground.board()) == 11
+    await store.aclose()
+
+
+async def test_a_connection_that_ends_between_pages_means_unavailable(postgres_ground: Ground) -> None:
+    await crowded(postgres_ground, list(range(11)))
+    pages = postgres_ground.store.entries(postgres_ground.board(), page=4)
+    await anext(pages)
+    sql(postgres_ground.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'leaderboard'")
+    with pytest.raises(StoreUnavailable):
+        await anext(pages)
 
 
 async def test_boards_are_those_with_entries(ground: Ground) -> None:
@@ -741,6 +782,7 @@ async def test_it_works_without_a_statement_cache(postgres_ground: Ground) -> No
     for _ in range(3):
         outcomes = await store.commit([postgres_ground.play(postgres_ground.ada)], catalog_version=postgres_ground.version)
         assert isinstance(outcomes[0], Landed)
+        assert [page async for page in store.entries(postgres_ground.board())] == [await store.top(postgres_ground.board(), limit=9)]
     await store.aclose()
 
 
