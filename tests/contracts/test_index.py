@@ -706,6 +706,23 @@ async def until_back(index: RedisIndex) -> None:
                 await asyncio.sleep(0.001)
 
 
+async def test_a_step_of_a_rebuild_may_take_longer_than_a_call(own_server: RedisServer) -> None:
+    model = Model([an_entry(ADA, 1), an_entry(BO, 2)])
+    async with opened(own_server.url, timeout_ms=500) as index, opened(own_server.url, timeout_ms=600) as other:
+
+        async def read() -> AsyncIterator[list[Entry]]:
+            own_server.pause()
+            yield model.order[:1]
+            with pytest.raises(IndexUnavailable):
+                await other.ping()
+            own_server.resume()
+            yield model.order[1:]
+
+        assert await index.rebuild(BOARD, read) == 2
+        assert index.failures == 0
+        await matches(index, model)
+
+
 async def test_a_redis_that_hangs_is_away_after_the_timeout_and_then_costs_one_caller_a_period(own_server: RedisServer) -> None:
     async with opened(own_server.url, timeout_ms=150, retry_ms=60_000) as index:
         await index.rebuild(BOARD, Model([an_entry(ADA, 1)]).read())
