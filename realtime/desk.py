@@ -16,10 +16,9 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, parse_cookie
 
-from leaderboard.api.auth import api_key, signed_in
 from leaderboard.domain.errors import NotAuthenticated, Refusal
 from leaderboard.services.checking import Asked
-from leaderboard.services.credentials import Credential, Credentials
+from leaderboard.services.credentials import Credential, Credentials, api_key, signed_in
 from leaderboard.services.submit import Answer, Submits
 
 SESSION_AGE_S = 5.0  # how old what is known of a browser's session may be when it submits

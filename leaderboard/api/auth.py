@@ -1,22 +1,14 @@
 """Who asks, from the request: an API key, or a browser's session with its CSRF token."""
 
-from functools import lru_cache
-from importlib import import_module
-
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.db import close_old_connections, connections
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from leaderboard import runtime
 from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import CsrfFailed, NotAuthenticated
-from leaderboard.services.credentials import Credential, of_user
-from leaderboard.store import Player
-
-_SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
+from leaderboard.services.credentials import Credential, api_key, signed_in
 
 
 def _unreachable(request: HttpRequest) -> HttpResponse:
@@ -44,15 +36,6 @@ async def authenticate(request: ApiRequest) -> Credential:
     raise NotAuthenticated('Use "Authorization: Api-Key <key>", or sign in.')
 
 
-@lru_cache(maxsize=1024)
-def api_key(header: bytes) -> bytes:
-    """The key of an Authorization header. Raises NotAuthenticated."""
-    scheme, _, key = header.partition(b" ")
-    if scheme.lower() != b"api-key" or not key.strip():
-        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
-    return key.strip()
-
-
 async def _session_user(request: HttpRequest) -> Credential:
     """A browser's user. Cookies are sent by other sites' pages too, so the CSRF token decides first."""
     _csrf.process_request(request)
@@ -60,19 +43,3 @@ async def _session_user(request: HttpRequest) -> Credential:
     if refused is not None:
         raise CsrfFailed("Send the CSRF cookie's value in the header X-CSRFToken.")
     return await sync_to_async(signed_in)(request.COOKIES[settings.SESSION_COOKIE_NAME])
-
-
-def signed_in(session_key: str) -> Credential:
-    """The user of a browser's session. Raises NotAuthenticated. In a thread: it reads by Django's ORM."""
-    request = HttpRequest()
-    request.session = _SessionStore(session_key)
-    close_old_connections()
-    try:
-        user = get_user(request)
-    finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.vendor == "postgresql":
-                connection.close()  # into the pool: outside Django's own handler nobody else does
-    if not user.is_authenticated or not user.is_active:
-        raise NotAuthenticated("The session has ended; sign in again.")
-    return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))

@@ -3,6 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import close_old_connections, connections
+from django.http import HttpRequest
 
 from leaderboard.domain.errors import Forbidden, NotAuthenticated
 from leaderboard.services.catalog import Catalogs, View
@@ -71,3 +78,28 @@ class Credentials:
 def of_user(player: Player) -> Credential:
     """A signed-in user submits for itself and nobody else."""
     return Credential(submitter=f"user:{player.id}", game_id=None, player=player, scopes=(SCORES_WRITE,))
+
+
+@lru_cache(maxsize=1024)
+def api_key(header: bytes) -> bytes:
+    """The key of an Authorization header. Raises NotAuthenticated."""
+    scheme, _, key = header.partition(b" ")
+    if scheme.lower() != b"api-key" or not key.strip():
+        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
+    return key.strip()
+
+
+def signed_in(session_key: str) -> Credential:
+    """The user of a browser's session. Raises NotAuthenticated. In a thread: it reads by Django's ORM."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    close_old_connections()
+    try:
+        user = get_user(request)
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if connection.vendor == "postgresql":
+                connection.close()  # into the pool: outside Django's own handler nobody else does
+    if not user.is_authenticated or not user.is_active:
+        raise NotAuthenticated("The session has ended; sign in again.")
+    return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))
