@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from leaderboard.api import reads, writes
 
 BATCH_ENDING = "/scores/batch/"
-_VERSION = "/api/v1/"
-_BOARDS = "leaderboard/"
+_BOARDS = "/api/v1/leaderboard/"
 
 
 class Found(NamedTuple):
@@ -31,9 +30,9 @@ _FIXED = {
 def find(method: str, path: str) -> Found | None:
     """The operation of a path, percent-decoded; None if it is none of the hot ones."""
     found = _FIXED.get((method, path))
-    if found is not None or method not in ("GET", "HEAD") or not path.startswith("/api/v1/leaderboard/"):
+    if found is not None or method not in ("GET", "HEAD") or not path.startswith(_BOARDS):
         return found
-    board, _, rest = path[len("/api/v1/leaderboard/") :].partition("/")
+    board, _, rest = path[len(_BOARDS) :].partition("/")
     if rest == "top/":
         return Found("api/v1/leaderboard/<str:board>/top/", reads.top, (board,)) if board else None
     what, _, player = rest.partition("/")

@@ -1,7 +1,6 @@
 """Saying that a board changed: the mark, and the bell if it is this process's turn to ring it."""
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 from leaderboard.feed import Feed, FeedUnavailable
 
@@ -23,7 +22,10 @@ class Bell:
         if delay_ms is not None:
             self._ring(delay_ms)
 
-    async def try_mark_dirty(self, leaderboards: Iterable[int]) -> None:
-        """The same for those who have better to do than wait for Redis: the sweep finds the boards when it is back."""
-        with suppress(FeedUnavailable):
+    async def try_mark_dirty(self, leaderboards: Iterable[int]) -> bool:
+        """The same for those who have better to do than wait for Redis: the sweep finds the boards when it is back. Whether it is here."""
+        try:
             await self.mark_dirty(leaderboards)
+        except FeedUnavailable:
+            return False
+        return True

@@ -20,7 +20,6 @@ from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import IdempotencyKeyReused, Overloaded, Refusal
 from leaderboard.domain.score import BoardId, Entry, improves
 from leaderboard.domain.season import season_label
-from leaderboard.feed import FeedUnavailable
 from leaderboard.index import Index, IndexUnavailable, Placed, Placing
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
@@ -258,7 +257,7 @@ class Submits:
         # Both go out in one write, in this order: a rank update that hears of the mark finds the entries.
         placings, is_marked = await asyncio.gather(
             self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()}),
-            self._mark_dirty([board.leaderboard_id for board in by_board]),
+            self._bell.try_mark_dirty([board.leaderboard_id for board in by_board]),
         )
         standings: dict[int, Standing] = {}
         unplaced: list[Result] = []
@@ -274,14 +273,6 @@ class Submits:
         if is_marked and len(placings) == len(by_board):
             self._index.record([outcome.session_id for outcome in landed])  # last: what is not recorded the sweep does again
         return standings
-
-    async def _mark_dirty(self, leaderboards: list[int]) -> bool:
-        """Whether the feed took it; if not, the sweep finds the boards when Redis is back."""
-        try:
-            await self._bell.mark_dirty(leaderboards)
-        except FeedUnavailable:
-            return False
-        return True
 
     async def _place_in_index(self, writes: dict[BoardId, list[Entry]]) -> dict[BoardId, Placing | None]:
         if not writes:
