@@ -33,6 +33,7 @@ from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
+from leaderboard.services.totals import Totals
 from leaderboard.services.upkeep import Upkeep
 from leaderboard.store.factory import open_store
 
@@ -67,26 +68,29 @@ def build(database_url: str, redis_url: str) -> Services:
     catalogs = Catalogs(store, shared, max_age_ms=settings.CATALOG_MAX_AGE_MS)
     players = Players(store, shared)
     known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}
-    live = Live(**known, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
+    totals = Totals(store, monotonic=time.monotonic)
+    live = Live(**known, totals=totals, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
     bell = Bell(feed, _ring)
     submits = Submits(
         store=store,
         index=index,
         catalogs=catalogs,
         players=players,
+        totals=totals,
         bell=bell,
         batch_limit=settings.BATCH_LIMIT,
         queue_limit=settings.QUEUE_LIMIT,
         metadata_limit=settings.METADATA_LIMIT,
     )
     upkeep = Upkeep(store=store, index=index, catalogs=catalogs, live=live, bell=bell, monotonic=time.monotonic)
-    standings = Standings(**known, bell=bell)
+    standings = Standings(**known, totals=totals, bell=bell)
     return Services(
         **known,
         cache=shared,
         caching=Caching(**known, cache=shared),
         credentials=Credentials(catalogs),
         submits=submits,
+        totals=totals,
         standings=standings,
         live=live,
         upkeep=upkeep,

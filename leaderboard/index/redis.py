@@ -62,8 +62,8 @@ class RedisIndex:
         make = partial(RedisClient, retry_ms=retry_ms, unavailable=IndexUnavailable, scripts=SCRIPTS)
         self._client = make(road, timeout_ms=timeout_ms)
         # What takes a server ms is not to stand before a rank in a queue.
+        # Its own breaker too: a rank that came late on a busy machine is no reason to give up a million entries.
         self._bulk = make(Road(road.url), timeout_ms=BULK_PATIENCE * timeout_ms)
-        self._bulk.breaker = self._client.breaker  # it is one server: away for one is away for both
         self._unrecorded: list[int] = []
         self._recording: asyncio.TimerHandle | None = None
         self._prefix = prefix
@@ -72,7 +72,7 @@ class RedisIndex:
     @property
     def failures(self) -> int:
         """How many calls found Redis away, since the start; those that the breaker refused are not counted."""
-        return self._client.breaker.failures
+        return self._client.breaker.failures + self._bulk.breaker.failures
 
     async def place(self, batch: Mapping[BoardId, Sequence[Entry]]) -> dict[BoardId, Placing | None]:
         if not batch:

@@ -16,6 +16,7 @@ from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
+from leaderboard.services.totals import Totals
 from leaderboard.services.upkeep import Upkeep
 from leaderboard.store import Store
 
@@ -31,6 +32,7 @@ class Services:
     credentials: Credentials
     players: Players
     submits: Submits
+    totals: Totals
     standings: Standings
     live: Live
     upkeep: Upkeep
@@ -38,6 +40,7 @@ class Services:
     async def aclose(self) -> None:
         """Finish what is under way, then close the connections."""
         await self.submits.aclose()
+        await self.totals.aclose()
         await self.cache.aclose()
         await self.feed.aclose()
         await self.index.aclose()

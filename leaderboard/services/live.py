@@ -22,6 +22,7 @@ from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rows
+from leaderboard.services.totals import Totals
 from leaderboard.store import Store
 
 log = logging.getLogger(__name__)
@@ -48,13 +49,14 @@ class Live:
         feed: Feed,
         catalogs: Catalogs,
         players: Players,
+        totals: Totals,
         announce: Callable[[int, Frame], Awaitable[None]],
         ask_rebuild: Callable[[BoardId], None],
         clock: Callable[[], datetime],
     ) -> None:
         """`announce` sends a frame to the board's group; `ask_rebuild` starts a task for a large board, without blocking."""
         self._store, self._index, self._feed = store, index, feed
-        self._catalogs, self._players = catalogs, players
+        self._catalogs, self._players, self._totals = catalogs, players, totals
         self._announce, self._ask_rebuild, self._clock = announce, ask_rebuild, clock
 
     # --- The publisher's side ------------------------------------------------------------------------------------------
@@ -105,11 +107,11 @@ class Live:
                 except (IndexCold, IndexUnavailable):
                     pass
         entries = await self._store.top(board, limit=WATCHED)
-        return Page(tuple(entries), 1, await self._store.count(board))
+        return Page(tuple(entries), 1, await self._totals.count(board, at_least=len(entries)))
 
     async def heal(self, board: BoardId) -> bool:
         """Rebuild a cold board here if it is small, else ask for a task; whether it is whole now."""
-        if await self._store.count(board) > SMALL_BOARD:
+        if await self._store.count(board, limit=SMALL_BOARD + 1) > SMALL_BOARD:
             self._ask_rebuild(board)
             return False
         try:

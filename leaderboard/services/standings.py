@@ -16,6 +16,7 @@ from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339, rows
+from leaderboard.services.totals import Totals
 from leaderboard.store import Store
 
 T = TypeVar("T")
@@ -51,9 +52,9 @@ class _AskSql(Exception):
 
 
 class Standings:
-    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, players: Players, bell: Bell) -> None:
+    def __init__(self, *, store: Store, index: Index, feed: Feed, catalogs: Catalogs, players: Players, totals: Totals, bell: Bell) -> None:
         self._store, self._index, self._feed = store, index, feed
-        self._catalogs, self._players, self._bell = catalogs, players, bell
+        self._catalogs, self._players, self._totals, self._bell = catalogs, players, totals, bell
         self._answers = Answers(feed)
 
     def held(self, slug: str) -> Known | None:
@@ -128,7 +129,7 @@ class Standings:
             page = await self._in_index(board, lambda: self._index.top(board.id, limit=limit, offset=offset))
         except _AskSql:
             entries = await self._store.top(board.id, limit=limit, offset=offset)
-            page = Page(tuple(entries), offset + 1, await self._store.count(board.id))
+            page = Page(tuple(entries), offset + 1, await self._totals.count(board.id, at_least=offset + len(entries) if entries else 0))
         return {**await self._page(board, position, page), "total": page.total}
 
     async def _around(self, board: Board, player: str, *, limit: int) -> tuple[Position, Page]:
@@ -168,13 +169,14 @@ class Standings:
         if limit:
             better, worse = await self._store.around(board.id, entry, limit=limit)
         rank = (await self._store.ranks([(board.id, entry)]))[0]
-        return Page((*better, entry, *worse), rank - len(better), await self._store.count(board.id))
+        total = await self._totals.count(board.id, at_least=rank + len(worse))
+        return Page((*better, entry, *worse), rank - len(better), total)
 
     async def _count(self, board: Board) -> int:
         try:
             return await self._index.count(board.id)
         except (IndexCold, IndexUnavailable):
-            return await self._store.count(board.id)
+            return await self._totals.count(board.id)
 
     # --- What about --------------------------------------------------------------------------------------------------
 

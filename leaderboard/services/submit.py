@@ -27,6 +27,7 @@ from leaderboard.services.checking import Asked, Checked, Checker, Unknown
 from leaderboard.services.credentials import SCORES_WRITE, Credential
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339
+from leaderboard.services.totals import Totals
 from leaderboard.store import Landed, Outcome, Refused, Repeated, Result, StaleCatalog, Store
 from leaderboard.store.batch import GroupCommit
 
@@ -83,12 +84,14 @@ class Submits:
         index: Index,
         catalogs: Catalogs,
         players: Players,
+        totals: Totals,
         bell: Bell,
         batch_limit: int,
         queue_limit: int,
         metadata_limit: int,
     ) -> None:
-        self._store, self._index, self._catalogs, self._players, self._bell = store, index, catalogs, players, bell
+        self._store, self._index, self._catalogs, self._players = store, index, catalogs, players
+        self._totals, self._bell = totals, bell
         self._checker = Checker(players=players, metadata_limit=metadata_limit)
         self._missed = Missed()
         self._slow: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
@@ -306,7 +309,10 @@ class Submits:
             id(result): rank - (result.previous is not None and result.current.order < result.previous.order)
             for result, rank in zip(before, ranks[len(results) :], strict=True)
         }
-        totals = {board: await self._store.count(board) for board in {result.board for result in results}}
+        lowest: dict[BoardId, int] = defaultdict(int)
+        for result, rank in zip(results, ranks, strict=False):
+            lowest[result.board] = max(lowest[result.board], rank)
+        totals = {board: await self._totals.count(board, at_least=rank) for board, rank in lowest.items()}
         return {
             id(result): Standing(Placed(rank, previous.get(id(result))), totals[result.board])
             for result, rank in zip(results, ranks, strict=False)

@@ -53,20 +53,27 @@ _NEW_ANSWERS = """
     ON CONFLICT (session_id) DO NOTHING
     RETURNING session_id"""
 _ANSWERS = "SELECT session_id, answer FROM leaderboard_submitanswer WHERE session_id = ANY ($1::bigint[])"
+# The last entry that is counted is looked up once a board: what is no better than that, most of a large board, is not counted.
 _RANKS = """
-    SELECT CASE WHEN counted.better < $7 THEN counted.better + 1
-                ELSE GREATEST($7 + 1, (SELECT e.rank FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = wanted.leaderboard_id
-                                       AND e.season = wanted.season AND e.user_id = wanted.user_id)) END
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
-         AS wanted (leaderboard_id, season, user_id, score_key, subscore_key, session_id, place)
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS better FROM (
-            SELECT FROM leaderboard_leaderboardentry e
-            WHERE e.leaderboard_id = wanted.leaderboard_id AND e.season = wanted.season
-              AND (e.score_key, e.subscore_key, e.session_id) < (wanted.score_key, wanted.subscore_key, wanted.session_id)
-            LIMIT $7::bigint
+    WITH wanted AS MATERIALIZED (
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
+             AS given (leaderboard_id, season, user_id, score_key, subscore_key, session_id, place)
+    ), last AS MATERIALIZED (
+        SELECT board.*, found.*
+        FROM (SELECT DISTINCT leaderboard_id, season FROM wanted) AS board
+        CROSS JOIN LATERAL (
+            SELECT e.score_key, e.subscore_key, e.session_id FROM leaderboard_leaderboardentry e
+            WHERE e.leaderboard_id = board.leaderboard_id AND e.season = board.season
+            ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT 1 OFFSET $7::bigint - 1
         ) AS found
-    ) AS counted
+    )
+    SELECT CASE WHEN (last.score_key, last.subscore_key, last.session_id) < (wanted.score_key, wanted.subscore_key, wanted.session_id)
+        THEN GREATEST($7 + 1, (SELECT e.rank FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = wanted.leaderboard_id
+                               AND e.season = wanted.season AND e.user_id = wanted.user_id))
+        ELSE 1 + (SELECT count(*) FROM leaderboard_leaderboardentry e
+                  WHERE e.leaderboard_id = wanted.leaderboard_id AND e.season = wanted.season
+                    AND (e.score_key, e.subscore_key, e.session_id) < (wanted.score_key, wanted.subscore_key, wanted.session_id)) END
+    FROM wanted LEFT JOIN last USING (leaderboard_id, season)
     ORDER BY wanted.place"""
 # Rows are locked in the order in which commits lock them, and only then written.
 _WRITE_RANKS = """

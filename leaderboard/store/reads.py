@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar
 
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.store import Player, SessionRecord, statements
+from leaderboard.store import COUNT_ALL, Player, SessionRecord, statements
 from leaderboard.store.rows import player_of, session_of
 
 
@@ -45,8 +45,8 @@ class Reads(ABC):
             sides[side].append(Entry(*columns))
         return _in_order(sides[0]), _in_order(sides[1])
 
-    async def count(self, board: BoardId) -> int:
-        return int(await self._value(statements.COUNT, *board))
+    async def count(self, board: BoardId, *, limit: int = COUNT_ALL) -> int:
+        return int(await self._value(statements.COUNT, *board, limit))
 
     async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
         last = -1

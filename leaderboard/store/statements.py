@@ -43,7 +43,10 @@ BOARDS = """
     )
     SELECT leaderboard_id, season FROM board WHERE leaderboard_id IS NOT NULL ORDER BY leaderboard_id, season"""
 
-COUNT = "SELECT count(*) FROM leaderboard_leaderboardentry WHERE leaderboard_id = $1 AND season = $2"
+COUNT = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM leaderboard_leaderboardentry WHERE leaderboard_id = $1 AND season = $2 LIMIT $3
+    ) AS found"""
 
 # One page of a board in its order, after the place ($3, $4, $5): what `calculate_ranks` compares.
 RANKED_PAGE = """

@@ -415,6 +415,11 @@ async def test_ranks_stop_counting_at_the_limit_and_use_the_calculated_rank(grou
     await store.aclose()
 
 
+async def test_counting_stops_at_the_limit(ground: Ground) -> None:
+    await crowded(ground, [5, 4, 3])
+    assert [await ground.store.count(ground.board(), limit=limit) for limit in (0, 2, 3, 4)] == [0, 2, 3, 3]
+
+
 async def test_entries_come_by_pages_each_player_once(ground: Ground) -> None:
     entries = await crowded(ground, list(range(11)))
     pages = [page async for page in ground.store.entries(ground.board(), page=4)]
