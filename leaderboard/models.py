@@ -58,6 +58,10 @@ class Leaderboard(models.Model):
     max_score = models.BigIntegerField(null=True, blank=True)
     authoritative = models.BooleanField(default=False, help_text="Only API keys write to it.")
     is_active = models.BooleanField(default=True)
+    is_public = models.BooleanField(
+        db_default=True, default=True, help_text="Anybody may read it; else a key, token or ticket of its game."
+    )
+    signed_only = models.BooleanField(db_default=False, default=False, help_text="Takes signed submits only.")
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -177,15 +181,123 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16, unique=True)
     digest = models.BinaryField(max_length=32)
     scopes = models.JSONField(default=list)
+    signed_only = models.BooleanField(db_default=False, default=False, help_text="Its submits must be signed.")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replaced_by")
 
     class Meta:
         verbose_name = "API key"
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class ApiKeyUse(models.Model):
+    """When a key was last used, written now and then. A table of its own: a change of the key's row would move the catalog's version."""
+
+    key = models.OneToOneField(ApiKey, on_delete=models.CASCADE, primary_key=True, related_name="use")
+    last_used_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.key_id} at {self.last_used_at:%Y-%m-%d %H:%M}"
+
+
+class UsedNonce(models.Model):
+    """The nonce of a signed request: it works once. In SQL, since a Redis that forgets would let requests be played again."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="nonces", db_index=False)
+    nonce = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["key", "nonce"], name="usednonce_once_per_key")]
+
+    def __str__(self) -> str:
+        return self.nonce
+
+
+class Device(models.Model):
+    """A device by which a player signs in to a game. `digest` is the SHA-256 of its id: whoever knows the id is the player."""
+
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="devices", db_index=False)
+    digest = models.BinaryField(max_length=32)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="devices")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["game", "digest"], name="device_once_per_game")]
+
+    def __str__(self) -> str:
+        return f"device {self.pk}"
+
+
+class RefreshToken(models.Model):
+    """What a player's next access token is given for. It works once: its successor is of the same `family`, which a second use ends."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="refresh_tokens")
+    game = models.ForeignKey(Game, on_delete=models.CASCADE, related_name="refresh_tokens", db_index=False)
+    family = models.UUIDField(db_index=True)
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"refresh token {self.pk}"
+
+
+class EntryEdit(models.Model):
+    """A moderator's word on an entry: what the player held after session `until_session`, or nothing.
+
+    An entry is recomputed from its last edit and the sessions after it. Edits are never changed: they record who did what.
+    """
+
+    leaderboard = models.ForeignKey(Leaderboard, on_delete=models.CASCADE, related_name="edits", db_index=False)
+    season = models.BigIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="entry_edits")
+    until_session = models.BigIntegerField(help_text="Sessions up to this one are covered by the edit.")
+    total_score = models.BigIntegerField(null=True, blank=True, help_text="Blank: the entry was removed.")
+    subscore = models.BigIntegerField(default=0)
+    before = models.JSONField(null=True, blank=True, help_text="The entry as it was; null if there was none.")
+    reason = models.CharField(max_length=500, blank=True, default="")
+    actor = models.CharField(max_length=150, help_text='Who: "user:5" or "key:12".')
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["leaderboard", "season", "user", "id"], name="entryedit_entry_idx")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(total_score__isnull=True) | _in_range("total_score"), name="entryedit_score_exact")
+        ]
+
+    def __str__(self) -> str:
+        return f"edit {self.pk}"
+
+
+class Reranking(models.Model):
+    """A change of a leaderboard's rules on its way: its entries are made anew from the kept sessions, in the background."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    leaderboard = models.ForeignKey(Leaderboard, on_delete=models.CASCADE, related_name="rerankings")
+    changes = models.JSONField(help_text="The fields of the definition that change, with their new values.")
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    done = models.BigIntegerField(default=0, help_text="Sessions read.")
+    total = models.BigIntegerField(default=0, help_text="Sessions to read.")
+    moved = models.BigIntegerField(default=0, help_text="Entries whose rank changed.")
+    problem = models.TextField(blank=True, default="")
+    actor = models.CharField(max_length=150, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"reranking {self.pk}"
 
 
 class Catalog(models.Model):

@@ -33,6 +33,7 @@ from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
+from leaderboard.services.tokens import Tokens
 from leaderboard.services.totals import Totals
 from leaderboard.services.upkeep import Upkeep
 from leaderboard.store.factory import open_store
@@ -68,6 +69,7 @@ def build(database_url: str, redis_url: str) -> Services:
     catalogs = Catalogs(store, shared, max_age_ms=settings.CATALOG_MAX_AGE_MS)
     players = Players(store, shared)
     known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}
+    tokens = Tokens(settings.SECRET_KEY)
     totals = Totals(store, monotonic=time.monotonic)
     live = Live(**known, totals=totals, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
     bell = Bell(feed, _ring)
@@ -88,7 +90,8 @@ def build(database_url: str, redis_url: str) -> Services:
         **known,
         cache=shared,
         caching=Caching(**known, cache=shared),
-        credentials=Credentials(catalogs),
+        credentials=Credentials(catalogs, tokens),
+        tokens=tokens,
         submits=submits,
         totals=totals,
         standings=standings,

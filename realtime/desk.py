@@ -18,7 +18,7 @@ from django.http import HttpRequest, parse_cookie
 
 from leaderboard.domain.errors import NotAuthenticated, Refusal
 from leaderboard.services.checking import Asked
-from leaderboard.services.credentials import Credential, Credentials, api_key, signed_in
+from leaderboard.services.credentials import Credential, Credentials, signed_in
 from leaderboard.services.submit import Answer, Submits
 
 SESSION_AGE_S = 5.0  # how old what is known of a browser's session may be when it submits
@@ -43,17 +43,16 @@ class Bearer(Protocol):
         ...
 
 
-class KeyBearer:
-    is_key = True
-
-    def __init__(self, credentials: Credentials, key: bytes) -> None:
-        self._credentials, self._key = credentials, key
+class HeaderBearer:
+    def __init__(self, credentials: Credentials, header: bytes, *, is_key: bool) -> None:
+        self._credentials, self._header = credentials, header
+        self.is_key = is_key
 
     def held(self, now: datetime) -> Credential | None:
-        return self._credentials.held(self._key, now=now)
+        return self._credentials.held(self._header, now=now)
 
     async def find(self, now: datetime) -> Credential:
-        return await self._credentials.find(self._key, now=now)
+        return await self._credentials.find(self._header, now=now)
 
 
 class BrowserBearer:
@@ -90,9 +89,8 @@ class Desk:
         headers = dict(scope["headers"])
         told = headers.get(b"authorization")
         if told is not None:
-            bearer = KeyBearer(self._credentials, api_key(told))
-            await bearer.find(self._clock())
-            return bearer
+            credential = await self._credentials.find(told, now=self._clock())
+            return HeaderBearer(self._credentials, told, is_key=credential.is_key)
         session_key = parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
         if session_key and self._is_own_page(scope, headers):
             return BrowserBearer(session_key)

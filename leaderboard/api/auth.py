@@ -1,4 +1,4 @@
-"""Who asks, from the request: an API key, or a browser's session with its CSRF token."""
+"""Who asks, from the request: its Authorization header, or a browser's session with its CSRF token."""
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -8,7 +8,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from leaderboard import runtime
 from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import CsrfFailed, NotAuthenticated
-from leaderboard.services.credentials import Credential, api_key, signed_in
+from leaderboard.services.credentials import SAY_WHO, Credential, signed_in
 
 
 def _unreachable(request: HttpRequest) -> HttpResponse:
@@ -19,21 +19,21 @@ _csrf = CsrfViewMiddleware(_unreachable)
 
 
 def held_credential(request: ApiRequest) -> Credential | None:
-    """The credential of an API key that this process knows; None if it takes I/O to say. Raises NotAuthenticated."""
+    """The credential of a header that this process knows; None if it takes I/O to say. Raises NotAuthenticated."""
     header = request.headers.get(b"authorization")
     if header is None:
         return None
-    return runtime.services().credentials.held(api_key(header), now=runtime.utc_now())
+    return runtime.services().credentials.held(header, now=runtime.utc_now())
 
 
 async def authenticate(request: ApiRequest) -> Credential:
     """The request's credential. Raises NotAuthenticated or CsrfFailed."""
     header = request.headers.get(b"authorization")
     if header is not None:
-        return await runtime.services().credentials.find(api_key(header), now=runtime.utc_now())
+        return await runtime.services().credentials.find(header, now=runtime.utc_now())
     if b"cookie" in request.headers and settings.SESSION_COOKIE_NAME in request.django().COOKIES:
         return await _session_user(request.django())
-    raise NotAuthenticated('Use "Authorization: Api-Key <key>", or sign in.')
+    raise NotAuthenticated(f"{SAY_WHO} Or sign in.")
 
 
 async def _session_user(request: HttpRequest) -> Credential:

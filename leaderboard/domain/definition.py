@@ -24,6 +24,8 @@ class Definition:
     max_score: int | None = None
     authoritative: bool = False
     is_active: bool = True
+    is_public: bool = True  # else a read needs a credential of its game
+    signed_only: bool = False  # takes signed submits only
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def takes(self, game_mode: str) -> bool:

@@ -28,7 +28,7 @@ def replace(schema_editor: Any, *, postgres_next: str, sqlite_next: str) -> None
     for table in DEFINITIONS:
         for event in ("INSERT", "UPDATE", "DELETE"):
             trigger = f"{table}_{event.lower()}_moves_catalog"
-            schema_editor.execute(f"DROP TRIGGER {trigger}")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {trigger}")
             schema_editor.execute(f"CREATE TRIGGER {trigger} AFTER {event} ON {table} BEGIN {MOVE.format(next=sqlite_next)}; END")
     schema_editor.execute(MOVE.format(next=sqlite_next))
 

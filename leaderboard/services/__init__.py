@@ -16,6 +16,7 @@ from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
+from leaderboard.services.tokens import Tokens
 from leaderboard.services.totals import Totals
 from leaderboard.services.upkeep import Upkeep
 from leaderboard.store import Store
@@ -30,6 +31,7 @@ class Services:
     caching: Caching
     catalogs: Catalogs
     credentials: Credentials
+    tokens: Tokens
     players: Players
     submits: Submits
     totals: Totals

@@ -1,4 +1,7 @@
-"""Who asks: an API key or a signed-in user, and what they may do."""
+"""Who asks: an API key, a player's token, a ticket or a signed-in user, and what they may do.
+
+An `Authorization` header is one of `Api-Key <key>`, `Bearer <access token>`, `Ticket <ticket>`.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,43 +14,81 @@ from django.contrib.auth import get_user
 from django.db import close_old_connections, connections
 from django.http import HttpRequest
 
-from leaderboard.domain.errors import Forbidden, NotAuthenticated
+from leaderboard.domain.definition import Definition
+from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated
 from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.tokens import Token, Tokens
 from leaderboard.store import Player
 
 SCORES_WRITE = "scores:write"
+BOARDS_READ = "boards:read"  # private boards; public ones need nothing
+BOARDS_ADMIN = "boards:admin"
+PLAYERS_ADMIN = "players:admin"
+
+TOKENS_HELD = 10_000  # verified tokens that are remembered: some 5 MB
+
+SAY_WHO = 'Use "Authorization: Api-Key <key>", "Bearer <token>" or "Ticket <ticket>".'
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """`game_id` is the only game that it reaches, None for a user; `player` is whom it is bound to, None for a key."""
+    """`game_id` is the only game that it reaches, None for a user of the site; `player` is whom it is bound to, None for a key.
+
+    `boards` are the only leaderboards that it reaches, None for all of its game. `key_prefix` names an API key; one that is
+    `signed_only` submits by signed requests alone.
+    """
 
     submitter: str  # "key:12" or "user:5": the scope of idempotency keys
     game_id: int | None
     player: Player | None
     scopes: tuple[str, ...]
+    boards: frozenset[int] | None = None
+    key_prefix: str = ""
+    signed_only: bool = False
+
+    @property
+    def is_key(self) -> bool:
+        return bool(self.key_prefix)
 
     def require(self, scope: str) -> None:
         if scope not in self.scopes:
             raise Forbidden(f"This credential lacks the scope {scope!r}.")
 
+    def reaches(self, definition: Definition) -> bool:
+        return self.game_id in (None, definition.game_id) and (self.boards is None or definition.id in self.boards)
+
+
+def check_may_read(definition: Definition, credential: Credential | None) -> None:
+    """Whether who asks may read this board. Raises NotAuthenticated, Forbidden or, for another game's credential, LeaderboardNotFound."""
+    if definition.is_public:
+        return
+    if credential is None or credential.game_id is None:  # a user of the site is no game's
+        raise NotAuthenticated(f"The leaderboard is private. {SAY_WHO}")
+    if not credential.reaches(definition):
+        raise LeaderboardNotFound(f"There is no leaderboard {definition.slug!r}.")
+    credential.require(BOARDS_READ)
+
 
 class Credentials:
-    """API keys as the catalog has them: an answer is remembered as long as the catalog's version stands."""
+    """Whose an `Authorization` header is. Keys are as the catalog has them, remembered as long as its version stands."""
 
-    def __init__(self, catalogs: Catalogs) -> None:
-        self._catalogs = catalogs
+    def __init__(self, catalogs: Catalogs, tokens: Tokens) -> None:
+        self._catalogs, self._tokens = catalogs, tokens
         self._view: View | None = None
         self._by_key: dict[bytes, tuple[Credential, datetime | None]] = {}
+        self._by_token: dict[tuple[bytes, bytes], tuple[Credential, datetime]] = {}
 
-    def held(self, key: bytes, *, now: datetime) -> Credential | None:
-        """The key's credential without I/O; None if only SQL can say. Raises NotAuthenticated for one that has expired."""
+    def held(self, header: bytes, *, now: datetime) -> Credential | None:
+        """Without I/O; None if only SQL can say. Raises NotAuthenticated for what is malformed, forged or expired."""
+        scheme, secret = read_header(header)
+        if scheme != b"api-key":
+            return self._of_token(scheme, secret, now)
         view = self._catalogs.held()
         if view is None:
             return None
         if view is not self._view:
             self._view, self._by_key = view, {}
-        found = self._by_key.get(key) or self._look_up(view, key)
+        found = self._by_key.get(secret) or self._look_up(view, secret)
         if found is None:
             return None
         credential, expires_at = found
@@ -55,13 +96,13 @@ class Credentials:
             raise NotAuthenticated("The API key has expired.")
         return credential
 
-    async def find(self, key: bytes, *, now: datetime) -> Credential:
-        """The key's credential. Raises NotAuthenticated; a key not held is looked for in SQL first."""
+    async def find(self, header: bytes, *, now: datetime) -> Credential:
+        """Raises NotAuthenticated; a key not held is looked for in SQL first."""
         await self._catalogs.view()
-        credential = self.held(key, now=now)
+        credential = self.held(header, now=now)
         if credential is None:
             await self._catalogs.refresh()
-            credential = self.held(key, now=now)
+            credential = self.held(header, now=now)
         if credential is None:
             raise NotAuthenticated("There is no such API key, or it was revoked.")
         return credential
@@ -70,9 +111,29 @@ class Credentials:
         record = view.keys.get(hashlib.sha256(key).digest())
         if record is None:
             return None
-        credential = Credential(submitter=f"key:{record.id}", game_id=record.game_id, player=None, scopes=record.scopes)
+        credential = Credential(
+            submitter=f"key:{record.id}",
+            game_id=record.game_id,
+            player=None,
+            scopes=record.scopes,
+            key_prefix=record.prefix,
+            signed_only=record.signed_only,
+        )
         self._by_key[key] = (credential, record.expires_at)  # only keys that exist: bounded by their number
         return self._by_key[key]
+
+    def _of_token(self, scheme: bytes, secret: bytes, now: datetime) -> Credential:
+        found = self._by_token.get((scheme, secret))
+        if found is None:
+            read = self._tokens.read_access if scheme == b"bearer" else self._tokens.read_ticket
+            token = read(secret.decode("latin-1"), now=now)
+            if len(self._by_token) >= TOKENS_HELD:
+                self._by_token.clear()
+            found = self._by_token[scheme, secret] = (_of_token(token), token.expires_at)
+        credential, expires_at = found
+        if expires_at <= now:
+            raise NotAuthenticated("The token has expired.")
+        return credential
 
 
 def of_user(player: Player) -> Credential:
@@ -80,13 +141,21 @@ def of_user(player: Player) -> Credential:
     return Credential(submitter=f"user:{player.id}", game_id=None, player=player, scopes=(SCORES_WRITE,))
 
 
+def _of_token(token: Token) -> Credential:
+    """A player submits for itself and reads its game's boards; a ticket of nobody's reads only."""
+    scopes = (BOARDS_READ,) if token.player is None else (SCORES_WRITE, BOARDS_READ)
+    submitter = f"ticket:{token.game_id}" if token.player is None else f"user:{token.player.id}"
+    return Credential(submitter, token.game_id, token.player, scopes, token.boards)
+
+
 @lru_cache(maxsize=1024)
-def api_key(header: bytes) -> bytes:
-    """The key of an Authorization header. Raises NotAuthenticated."""
-    scheme, _, key = header.partition(b" ")
-    if scheme.lower() != b"api-key" or not key.strip():
-        raise NotAuthenticated('Use "Authorization: Api-Key <key>".')
-    return key.strip()
+def read_header(header: bytes) -> tuple[bytes, bytes]:
+    """The scheme, in lower case, and the secret of an Authorization header. Raises NotAuthenticated."""
+    scheme, _, secret = header.partition(b" ")
+    scheme, secret = scheme.lower(), secret.strip()
+    if scheme not in (b"api-key", b"bearer", b"ticket") or not secret:
+        raise NotAuthenticated(SAY_WHO)
+    return scheme, secret
 
 
 def signed_in(session_key: str) -> Credential:

@@ -17,10 +17,10 @@ from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidDefinition, NotFound
 from leaderboard.domain.score import Rules
 from leaderboard.models import ApiKey, Game, Leaderboard
-from leaderboard.services.credentials import SCORES_WRITE
+from leaderboard.services.credentials import BOARDS_ADMIN, BOARDS_READ, PLAYERS_ADMIN, SCORES_WRITE
 
-BOARDS_READ = "boards:read"
-SCOPES = (SCORES_WRITE, BOARDS_READ)  # all there are; a new key gets them unless told otherwise
+SCOPES = (SCORES_WRITE, BOARDS_READ, BOARDS_ADMIN, PLAYERS_ADMIN)  # all there are
+USUAL_SCOPES = (SCORES_WRITE, BOARDS_READ)  # what a new key gets unless told otherwise
 SECRET_BYTES = 24  # 192 random bits: a plain SHA-256 of it can't be reversed by guessing
 PREFIX_BYTES = 4  # 8 characters to tell keys apart in the admin and in logs
 PREFIX_TRIES = 5  # with a million keys one try collides once in 4,000 times
@@ -30,7 +30,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 @transaction.atomic
-def create_api_key(game_slug: str, *, scopes: Sequence[str] = SCOPES, name: str = "", create_game: bool = False) -> str:
+def create_api_key(game_slug: str, *, scopes: Sequence[str] = USUAL_SCOPES, name: str = "", create_game: bool = False) -> str:
     """Store a new key of the game and return it, `gl_<prefix>_<secret>`: the only time that it is seen.
 
     Raises NotFound for an unknown game unless `create_game`, InvalidDefinition for unknown scopes.

@@ -79,6 +79,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     digest: bytes
     scopes: tuple[str, ...]
     expires_at: datetime | None
+    prefix: str = ""
+    signed_only: bool = False
 
 
 class Catalog(msgspec.Struct, frozen=True):

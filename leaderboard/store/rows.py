@@ -25,7 +25,7 @@ def milliseconds(moment: datetime) -> int:
 def definition_of(row: Sequence[Any]) -> Definition:
     """A row of DEFINITIONS."""
     identity, game_id, game, slug, title, operator, sort_order, subscore_order, *rest = row
-    game_mode, reset_schedule, time_zone, min_score, max_score, authoritative, is_active, metadata = rest
+    game_mode, reset_schedule, time_zone, min_score, max_score, authoritative, is_active, is_public, signed_only, metadata = rest
     return Definition(
         id=identity,
         game_id=game_id,
@@ -40,14 +40,17 @@ def definition_of(row: Sequence[Any]) -> Definition:
         max_score=max_score,
         authoritative=bool(authoritative),
         is_active=bool(is_active),
+        is_public=bool(is_public),
+        signed_only=bool(signed_only),
         metadata=json.loads(metadata),
     )
 
 
 def key_of(row: Sequence[Any]) -> KeyRecord:
     """A row of KEYS."""
-    identity, game_id, digest, scopes, expires_at = row
-    return KeyRecord(identity, game_id, bytes(digest), tuple(json.loads(scopes)), None if expires_at is None else _moment_of(expires_at))
+    identity, game_id, prefix, digest, scopes, expires_at, signed_only = row
+    expires = None if expires_at is None else _moment_of(expires_at)
+    return KeyRecord(identity, game_id, bytes(digest), tuple(json.loads(scopes)), expires, prefix, bool(signed_only))
 
 
 def player_of(row: Sequence[Any]) -> Player:

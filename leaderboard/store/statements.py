@@ -10,10 +10,10 @@ CATALOG_VERSION = "SELECT version FROM leaderboard_catalog WHERE id = 1"
 GAMES = "SELECT slug, id FROM leaderboard_game"
 DEFINITIONS = """
     SELECT l.id, l.game_id, g.slug, l.slug, l.title, l.operator, l.sort_order, l.subscore_order, l.game_mode, l.reset_schedule,
-           l.time_zone, l.min_score, l.max_score, l.authoritative, l.is_active, l.metadata
+           l.time_zone, l.min_score, l.max_score, l.authoritative, l.is_active, l.is_public, l.signed_only, l.metadata
     FROM leaderboard_leaderboard l JOIN leaderboard_game g ON g.id = l.game_id
     ORDER BY l.id"""
-KEYS = "SELECT id, game_id, digest, scopes, expires_at FROM leaderboard_apikey WHERE revoked_at IS NULL ORDER BY id"
+KEYS = "SELECT id, game_id, prefix, digest, scopes, expires_at, signed_only FROM leaderboard_apikey WHERE revoked_at IS NULL ORDER BY id"
 PLAYER = "SELECT id, username, first_name, last_name FROM auth_user WHERE username = $1"
 SESSION = """
     SELECT id, user_id, game_id, score, subscore, game_mode, "timestamp" FROM leaderboard_gamesession WHERE id = $1"""

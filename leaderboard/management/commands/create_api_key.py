@@ -16,8 +16,8 @@ class Command(BaseCommand):
         parser.add_argument("--create-game", action="store_true", help="make the game if there is none")
 
     def handle(self, *args: Any, game: str, scopes: str | None, name: str, create_game: bool, **options: Any) -> None:
-        from leaderboard.services.definitions import SCOPES, create_api_key
+        from leaderboard.services.definitions import USUAL_SCOPES, create_api_key
 
-        wanted = SCOPES if scopes is None else tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
+        wanted = USUAL_SCOPES if scopes is None else tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
         with one_sentence():
             self.stdout.write(create_api_key(game, scopes=wanted, name=name, create_game=create_game))
