@@ -146,6 +146,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [("clients", BASE_DIR / "clients" / "js" / "src")]  # the pages are made with the client library as it is
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step to forget; a deployment may still run it
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 from playwright.async_api import Locator, Page, expect
@@ -29,7 +30,6 @@ from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
 
-STATIC = Path(__file__).resolve().parents[2] / "realtime" / "static"
 PATIENCE_S = 20
 CONTEXT = {
     "leaderboard": {"slug": "cup", "title": "Friday Cup", "game": "Galaxy", "operator": "best", "tie_rule": "Earlier wins"},
@@ -86,7 +86,7 @@ class Script:
         if path.startswith("/ws/"):
             return None
         if path.startswith("/static/"):
-            file = STATIC / path.removeprefix("/static/")
+            file = Path(finders.find(path.removeprefix("/static/")) or "")
             return _response(file.read_bytes(), mimetypes.guess_type(file.name)[0] or "text/plain", {})
         page = render_to_string("realtime/board.html", CONTEXT, RequestFactory().get("/"))
         return _response(page.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
@@ -170,7 +170,7 @@ async def test_its_patch_is_the_domains_patch(page: Page, script: Script) -> Non
     await opened(page, script, THREE)
     patched = await page.evaluate(
         """async cases => {
-            const { applyDelta } = await import("/static/realtime/js/snapshot.js");
+            const { applyDelta } = await import("/static/clients/rows.js");
             return cases.map(({ old, delta }) => applyDelta(old, delta));
         }""",
         cases,

@@ -1,15 +1,15 @@
 // @ts-check
 /** The live page: what arrives from the connection goes to the standings, and what the viewer picks goes back. */
-import { Connection } from "./connection.js";
+import { Feed } from "../../clients/feed.js";
+import { applyDelta, roundUp } from "../../clients/rows.js";
 import { formatNumber } from "./row.js";
-import { applyDelta, roundUp } from "./snapshot.js";
 import { Standings } from "./table.js";
 
 /**
- * @typedef {import("./snapshot.js").Row} Row
- * @typedef {import("./connection.js").State} State
- * @typedef {import("./connection.js").Snapshot} Snapshot
- * @typedef {import("./connection.js").DeltaFrame} DeltaFrame
+ * @typedef {import("../../clients/rows.js").Row} Row
+ * @typedef {import("../../clients/feed.js").State} State
+ * @typedef {import("../../clients/feed.js").Snapshot} Snapshot
+ * @typedef {import("../../clients/feed.js").DeltaFrame} DeltaFrame
  */
 
 /** The leader is called out at most this often; a screen reader is no sports reporter. */
@@ -54,7 +54,7 @@ const standings = new Standings(page.standings);
 let rows = [];
 let top = roundUp(Number(new URLSearchParams(location.search).get("top")) || Number(page.board.dataset.top));
 
-const connection = new Connection({ board, top, onFrame: receive, onState: showState });
+const connection = new Feed({ board, top, onFrame: receive, onState: showState });
 
 /** @param {Snapshot | DeltaFrame} frame */
 function receive(frame) {

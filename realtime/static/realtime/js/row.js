@@ -3,7 +3,7 @@
 import { Glide, flash } from "./motion.js";
 
 /**
- * @typedef {import("./snapshot.js").Row} Row
+ * @typedef {import("../../clients/rows.js").Row} Row
  * @typedef {import("./motion.js").Counters} Counters
  * @typedef {{first: number, last: number}} Sight the ranks that are on the screen
  */

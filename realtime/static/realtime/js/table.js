@@ -7,7 +7,7 @@ import { Counters, fadeIn, fadeOut } from "./motion.js";
 import { RowView, formatNumber } from "./row.js";
 
 /**
- * @typedef {import("./snapshot.js").Row} Row
+ * @typedef {import("../../clients/rows.js").Row} Row
  * @typedef {import("./row.js").Sight} Sight
  */
 

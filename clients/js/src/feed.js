@@ -6,11 +6,12 @@
  * gets what was missed, or a snapshot if that is no longer held. A delta that doesn't follow the one before makes the
  * board ask for a snapshot; until it comes, deltas are ignored. What reaches `onFrame` can therefore always be applied.
  */
-import { relation } from "./snapshot.js";
+import { backoffMs } from "./backoff.js";
+import { relation } from "./rows.js";
 
 /**
- * @typedef {import("./snapshot.js").Row} Row
- * @typedef {import("./snapshot.js").Position} Position
+ * @typedef {import("./rows.js").Row} Row
+ * @typedef {import("./rows.js").Position} Position
  *
  * @typedef {{type: "snapshot", season: string, epoch: string, offset: number, total: number, entries: Row[]}} Snapshot
  * @typedef {{type: "delta", season: string, epoch: string, offset: number, total: number, changed: Row[], left: string[]}} DeltaFrame
@@ -26,8 +27,10 @@ const QUIET_MS = 25_000;
 const ANSWER_MS = 8_000;
 /** A connection that lasted this long was a good one: the next trouble starts again from short waits. */
 const STEADY_MS = 5_000;
-const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 20_000;
+
+/** A socket that is open, whichever implementation made it. */
+const OPEN = 1;
 
 /** Close codes after which asking again changes nothing. */
 const FINAL_CODES = new Set([4400, 4401, 4403, 4404]);
@@ -35,19 +38,12 @@ const FINAL_CODES = new Set([4400, 4401, 4403, 4404]);
 const TOO_MANY = 4429;
 const TOO_MANY_ATTEMPT = 4;
 
-/**
- * Full jitter: anywhere between nothing and a bound that doubles, so that clients of a restarted server don't come as one.
- * @param {number} attempt from 0
- * @param {number} [random] in [0, 1)
- * @returns {number} milliseconds
- */
-export function backoffMs(attempt, random = Math.random()) {
-  return random * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
-}
-
-export class Connection {
+export class Feed {
   #board;
   #top;
+  #base;
+  #protocols;
+  #WebSocket;
   #onFrame;
   #onState;
   /** @type {WebSocket | null} */ #socket = null;
@@ -66,12 +62,19 @@ export class Connection {
 
   /**
    * @param {object} options
+   * @param {string} [options.url] where the service is, the page's own origin if left out
+   * @param {string} [options.ticket] opens a private board, see docs/protocol.md
+   * @param {typeof WebSocket} [options.WebSocket] for hosts that have none of their own, such as Node before 22
    * @param {string} options.board slug
    * @param {number} options.top one of TOPS
    * @param {(frame: Snapshot | DeltaFrame) => void} options.onFrame always applicable, in order
    * @param {(state: State) => void} options.onState
    */
-  constructor({ board, top, onFrame, onState }) {
+  constructor({ board, top, onFrame, onState, url = globalThis.location?.origin, ticket, WebSocket = globalThis.WebSocket }) {
+    if (!url) throw new TypeError("url is needed outside a page");
+    this.#base = url.replace(/\/+$/, "").replace(/^http/, "ws");
+    this.#protocols = ticket ? ["leaderboard.v1", `ticket.${ticket}`] : [];
+    this.#WebSocket = WebSocket;
     this.#board = board;
     this.#top = top;
     this.#onFrame = onFrame;
@@ -97,19 +100,19 @@ export class Connection {
     if (top === this.#top) return;
     this.#top = top;
     this.#position = null;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#subscribe();
+    if (this.#socket?.readyState === OPEN) this.#subscribe();
     else if (this.#socket || this.#waiting) this.#open();
   }
 
   /** The page is back or the network is: don't wait out a pause, and find out now whether the socket still lives. */
   nudge() {
     if (this.#waiting) this.#open();
-    else if (this.#socket?.readyState === WebSocket.OPEN) this.#ask({ type: "ping" });
+    else if (this.#socket?.readyState === OPEN) this.#ask({ type: "ping" });
   }
 
   #open() {
     this.stop();
-    const socket = new WebSocket(this.#address());
+    const socket = new this.#WebSocket(this.#address(), this.#protocols);
     this.#socket = socket;
     this.#feedAway = false;
     this.#askedMs = 0;
@@ -124,9 +127,8 @@ export class Connection {
 
   /** By the path a snapshot comes unasked, and a refusal is a close code; the bare address takes `since`. */
   #address() {
-    const origin = location.origin.replace(/^http/, "ws");
-    if (this.#position) return `${origin}/ws/`;
-    return `${origin}/ws/leaderboard/${encodeURIComponent(this.#board)}/?top=${this.#top}`;
+    if (this.#position) return `${this.#base}/ws/`;
+    return `${this.#base}/ws/leaderboard/${encodeURIComponent(this.#board)}/?top=${this.#top}`;
   }
 
   #subscribe() {
@@ -236,11 +238,11 @@ export class Connection {
     this.#drop();
     if (FINAL_CODES.has(code)) return this.#onState({ kind: "refused", code });
     if (code === TOO_MANY) this.#attempt = Math.max(this.#attempt, TOO_MANY_ATTEMPT);
-    const waitMs = Math.max(this.#askedMs, backoffMs(this.#attempt++));
+    const waitMs = Math.max(this.#askedMs, backoffMs(this.#attempt++, LONGEST_WAIT_MS));
     this.#askedMs = 0;
     this.#waiting = true;
     this.#retryTimer = setTimeout(() => this.#open(), waitMs);
-    this.#onState({ kind: "waiting", until: performance.now() + waitMs, offline: !navigator.onLine });
+    this.#onState({ kind: "waiting", until: performance.now() + waitMs, offline: globalThis.navigator?.onLine === false });
   }
 
   #drop() {
