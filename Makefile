@@ -39,7 +39,7 @@ test: $(VENV)/.installed-dev
 check: $(VENV)/.installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy gaming_leaderboard leaderboard realtime
+	$(PY) -m mypy gaming_leaderboard leaderboard realtime clients/python/gaming_leaderboard_client
 	$(PY) manage.py makemigrations --check --dry-run
 	@$(PY) -m pytest -q -m "not slow"
 
