@@ -6,5 +6,6 @@ from realtime import views
 
 urlpatterns = [
     path("", views.board, name="home"),
+    path("embed.js", views.embed, name="embed"),
     path("boards/<slug:slug>/", views.board, name="board"),
 ]

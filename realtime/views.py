@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 
 from leaderboard import runtime
 from leaderboard.domain.definition import Definition
@@ -20,6 +21,9 @@ PAGE_HEADERS = {
 }
 
 
+EMBED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "no-cache"}
+
+
 async def board(request: HttpRequest, slug: str = HOME) -> HttpResponse:
     """One board, live; `/` shows the default one, or the first there is."""
     catalogs = runtime.services().catalogs
@@ -34,6 +38,12 @@ async def board(request: HttpRequest, slug: str = HOME) -> HttpResponse:
     boards = [{"slug": item.slug, "title": item.title} for item in active]
     context = {"leaderboard": _described(definition), "boards": boards, "top": 10}
     return HttpResponse(render_to_string("realtime/board.html", context, request), headers=PAGE_HEADERS)
+
+
+async def embed(request: HttpRequest) -> HttpResponse:
+    """The script of the embeddable board under an address that stays: sites of any origin may load it."""
+    script = f'export * from "{static("realtime/js/embed.js")}";\n'
+    return HttpResponse(script, content_type="text/javascript; charset=utf-8", headers=EMBED_HEADERS)
 
 
 def _described(definition: Definition) -> dict[str, Any]:
