@@ -133,7 +133,7 @@ class Checker:
         if view is not self._view:
             self._view, self._targets = view, {}
         named = tuple(asked.leaderboards) if asked.leaderboards is not None else None
-        kind = (credential.game_id, credential.player is None, asked.game_mode, named)
+        kind = (credential.game_id, credential.player is None, credential.boards, asked.game_mode, named)
         target = self._targets.get(kind)
         if target is None or not target.begins <= now < target.ends:
             if len(self._targets) >= TARGETS_HELD:
@@ -170,7 +170,7 @@ def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, 
     """The game and the active boards that a submit feeds, by slug.
 
     Without `leaderboards`: every board of the game that takes the mode and the credential. With it: those named, each of
-    which must exist in the credential's game and take both.
+    which must exist in the credential's game and take both. A ticket for some boards feeds no others: the answer tells ranks.
     """
     may_write_all = credential.player is None
     if asked.leaderboards is None:
@@ -178,8 +178,9 @@ def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, 
         if game_id is None:
             raise LeaderboardNotFound("There is no default game; name the leaderboards.")
         matching = [definition for definition in view.boards_of(game_id) if definition.takes(asked.game_mode)]
-        fed = [definition for definition in matching if may_write_all or not definition.authoritative]
-        if matching and not fed:
+        reached = [definition for definition in matching if credential.reaches(definition)]
+        fed = [definition for definition in reached if may_write_all or not definition.authoritative]
+        if reached and not fed:
             raise AuthoritativeBoard("Only an API key may write to this game's leaderboards.")
         return game_id, fed
     named = [_named_board(slug, asked.game_mode, credential, view) for slug in dict.fromkeys(asked.leaderboards)]
@@ -192,7 +193,7 @@ def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, 
 
 def _named_board(slug: str, game_mode: str, credential: Credential, view: View) -> Definition:
     definition = view.by_slug.get(slug)
-    foreign = definition is not None and credential.game_id not in (None, definition.game_id)
+    foreign = definition is None or not credential.reaches(definition) or (credential.game_id is None and not definition.is_public)
     if definition is None or foreign or not definition.is_active:
         raise LeaderboardNotFound(f"There is no leaderboard {slug!r} in this game.")
     if definition.authoritative and credential.player is not None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
+from typing import Protocol
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.db import close_old_connections, connections
 from django.http import HttpRequest
 
-from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated
 from leaderboard.services.catalog import Catalogs, View
 from leaderboard.services.tokens import Token, Tokens
@@ -28,6 +28,22 @@ PLAYERS_ADMIN = "players:admin"
 TOKENS_HELD = 10_000  # verified tokens that are remembered: some 5 MB
 
 SAY_WHO = 'Use "Authorization: Api-Key <key>", "Bearer <token>" or "Ticket <ticket>".'
+
+
+class Readable(Protocol):
+    """What of a leaderboard says who may read it."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def game_id(self) -> int: ...
+
+    @property
+    def slug(self) -> str: ...
+
+    @property
+    def is_public(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class Credential:
     boards: frozenset[int] | None = None
     key_prefix: str = ""
     signed_only: bool = False
+    is_ticket: bool = False
 
     @property
     def is_key(self) -> bool:
@@ -54,19 +71,28 @@ class Credential:
         if scope not in self.scopes:
             raise Forbidden(f"This credential lacks the scope {scope!r}.")
 
-    def reaches(self, definition: Definition) -> bool:
+    def reaches(self, definition: Readable) -> bool:
         return self.game_id in (None, definition.game_id) and (self.boards is None or definition.id in self.boards)
 
 
-def check_may_read(definition: Definition, credential: Credential | None) -> None:
+def check_may_read(definition: Readable, credential: Credential | None) -> None:
     """Whether who asks may read this board. Raises NotAuthenticated, Forbidden or, for another game's credential, LeaderboardNotFound."""
     if definition.is_public:
         return
     if credential is None or credential.game_id is None:  # a user of the site is no game's
-        raise NotAuthenticated(f"The leaderboard is private. {SAY_WHO}")
+        raise NotAuthenticated(f"The leaderboard {definition.slug!r} is private. {SAY_WHO}")
     if not credential.reaches(definition):
         raise LeaderboardNotFound(f"There is no leaderboard {definition.slug!r}.")
     credential.require(BOARDS_READ)
+
+
+def may_read(definition: Readable, credential: Credential | None) -> bool:
+    """The same without saying why not, for lists."""
+    try:
+        check_may_read(definition, credential)
+    except (NotAuthenticated, Forbidden, LeaderboardNotFound):
+        return False
+    return True
 
 
 class Credentials:

@@ -68,6 +68,7 @@ def create_board(
     min_score: int | None = 0,
     max_score: int | None = None,
     authoritative: bool = False,
+    is_public: bool = True,
     create_game: bool = False,
 ) -> Leaderboard:
     """Store a new, active leaderboard of the game. Without a title it gets one from its slug.
@@ -91,6 +92,7 @@ def create_board(
         min_score=min_score,
         max_score=max_score,
         authoritative=authoritative,
+        is_public=is_public,
     )
     check_definition(definition)
     return _store(_row(definition))
@@ -110,6 +112,7 @@ def _row(definition: Definition) -> Leaderboard:
         min_score=definition.min_score,
         max_score=definition.max_score,
         authoritative=definition.authoritative,
+        is_public=definition.is_public,
     )
 
 

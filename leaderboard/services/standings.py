@@ -14,6 +14,7 @@ from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
 from leaderboard.services.answers import Answers, Encoded, Told, Wanted, encoded
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.credentials import Credential, may_read
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339, rows
 from leaderboard.services.totals import Totals
@@ -67,11 +68,12 @@ class Standings:
         """Raises LeaderboardNotFound."""
         return Known(*await self._catalogs.definition(slug))
 
-    async def boards(self, *, now: datetime) -> dict[str, Any]:
-        """Every active leaderboard's definition."""
+    async def boards(self, *, now: datetime, credential: Credential | None = None) -> tuple[dict[str, Any], bool]:
+        """Every active leaderboard's definition that who asks may read, and whether there is a private one among them."""
         view = await self._catalogs.view()
-        active = [definition for definition in view.by_slug.values() if definition.is_active]
-        return {"leaderboards": [_described(view, definition, now) for definition in sorted(active, key=lambda d: d.slug)]}
+        active = [found for found in view.by_slug.values() if found.is_active and (found.is_public or may_read(found, credential))]
+        told = [_described(view, definition, now) for definition in sorted(active, key=lambda d: d.slug)]
+        return {"leaderboards": told}, not all(definition.is_public for definition in active)
 
     async def describe(self, slug: str, *, now: datetime) -> dict[str, Any]:
         """One definition, its current season, entry count, tie rule and position. Raises LeaderboardNotFound."""

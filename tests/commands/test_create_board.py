@@ -47,6 +47,12 @@ def test_every_option_arrives():
     assert (board.min_score, board.max_score) == (-5, 99)
 
 
+def test_a_board_is_public_unless_it_is_made_private():
+    assert create(*NEW, "--private").endswith("all-time, scores from 0, private.\n")
+    create(*NEW[:2], "--slug", "open", "--operator", "best")
+    assert dict(Leaderboard.objects.values_list("slug", "is_public")) == {"global": True, "weekly-best": False, "open": True}
+
+
 @pytest.mark.parametrize("operator", ["best", "sum", "latest", "count"])
 def test_every_operator_can_be_had(operator: str):
     create("--game", "default", "--slug", "board", "--operator", operator)

@@ -26,6 +26,7 @@ class Command(BaseCommand):
         bound.add_argument("--min-score", type=int, default=0, metavar="N", help="refuse scores below (default: 0)")
         bound.add_argument("--no-min-score", action="store_const", const=None, dest="min_score", help="take negative scores of any size")
         parser.add_argument("--max-score", type=int, metavar="N", help="refuse scores above (default: none)")
+        parser.add_argument("--private", action="store_true", help="readable by credentials of its game only (default: by anybody)")
         parser.add_argument("--title", default="", help="for people (default: from the slug)")
         parser.add_argument("--create-game", action="store_true", help="make the game if there is none")
 
@@ -44,12 +45,13 @@ class Command(BaseCommand):
                 time_zone=options["time_zone"],
                 min_score=options["min_score"],
                 max_score=options["max_score"],
+                is_public=not options["private"],
                 create_game=options["create_game"],
             )
         self.stdout.write(
             f"Leaderboard {board.slug} of game {options['game']}: operator {board.operator}, score {board.sort_order}, "
             f"subscore {board.subscore_order}, {_fed_by(board.game_mode)}, {_seasons(board.reset_schedule, board.time_zone)}, "
-            f"scores {_bounds(board.min_score, board.max_score)}."
+            f"scores {_bounds(board.min_score, board.max_score)}{'' if board.is_public else ', private'}."
         )
 
 
