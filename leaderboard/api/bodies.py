@@ -8,6 +8,7 @@ from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import InvalidBody, UnsupportedMediaType
 from leaderboard.domain.text import find_duplicate_key
 from leaderboard.services.checking import Asked
+from leaderboard.services.tokens import TICKET_S
 
 
 class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -16,8 +17,16 @@ class BatchBody(msgspec.Struct, forbid_unknown_fields=True):
     scores: list[msgspec.Raw]
 
 
+class TicketBody(msgspec.Struct, forbid_unknown_fields=True):
+    """POST /tickets/."""
+
+    leaderboards: list[str] | None = None
+    expires_in: int = TICKET_S
+
+
 _score = msgspec.json.Decoder(Asked)
 _batch = msgspec.json.Decoder(BatchBody)
+_ticket = msgspec.json.Decoder(TicketBody)
 
 
 def read_score(request: ApiRequest) -> Asked:
@@ -28,6 +37,11 @@ def read_score(request: ApiRequest) -> Asked:
 def read_batch(request: ApiRequest) -> list[msgspec.Raw]:
     body: BatchBody = _decode(_batch, _checked(request))
     return body.scores
+
+
+def read_ticket(request: ApiRequest) -> TicketBody:
+    body: TicketBody = _decode(_ticket, _checked(request))
+    return body
 
 
 def decode_score(raw: bytes | msgspec.Raw) -> Asked:

@@ -7,6 +7,7 @@ from leaderboard.api import views
 urlpatterns = [
     path("scores/", views.Scores.as_view()),
     path("scores/batch/", views.ScoresBatch.as_view()),
+    path("tickets/", views.Tickets.as_view()),
     path("leaderboard/", views.Leaderboards.as_view()),
     path("leaderboard/<str:board>/", views.LeaderboardDetail.as_view()),
     path("leaderboard/<str:board>/top/", views.Top.as_view()),

@@ -9,7 +9,7 @@ from adrf.views import APIView
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from leaderboard.api import problems, reads, writes
+from leaderboard.api import problems, reads, tickets, writes
 from leaderboard.api.request import Answer, DjangoApiRequest
 from leaderboard.domain.errors import MethodNotAllowed
 
@@ -43,6 +43,11 @@ class Scores(ApiView):
 class ScoresBatch(ApiView):
     async def post(self, request: DjangoApiRequest) -> HttpResponse:
         return await _answered(writes.post_batch, request)
+
+
+class Tickets(ApiView):
+    async def post(self, request: DjangoApiRequest) -> HttpResponse:
+        return await _answered(tickets.post_ticket, request)
 
 
 class Leaderboards(ApiView):

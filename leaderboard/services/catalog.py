@@ -38,6 +38,7 @@ class View:
         self.definitions = {definition.id: definition for definition in usable}
         self.by_slug = {definition.slug: definition for definition in usable}
         self.keys: dict[bytes, KeyRecord] = {key.digest: key for key in catalog.keys}
+        self.keys_by_prefix: dict[str, KeyRecord] = {key.prefix: key for key in catalog.keys}
         self._by_game: dict[int, list[Definition]] = defaultdict(list)
         for definition in sorted(usable, key=lambda definition: definition.slug):
             if definition.is_active:

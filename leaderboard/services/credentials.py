@@ -102,7 +102,7 @@ class Credentials:
         self._catalogs, self._tokens = catalogs, tokens
         self._view: View | None = None
         self._by_key: dict[bytes, tuple[Credential, datetime | None]] = {}
-        self._by_token: dict[tuple[bytes, bytes], tuple[Credential, datetime]] = {}
+        self._by_token: dict[tuple[bytes, bytes], tuple[Credential, Token]] = {}
 
     def held(self, header: bytes, *, now: datetime) -> Credential | None:
         """Without I/O; None if only SQL can say. Raises NotAuthenticated for what is malformed, forged or expired."""
@@ -148,18 +148,28 @@ class Credentials:
         self._by_key[key] = (credential, record.expires_at)  # only keys that exist: bounded by their number
         return self._by_key[key]
 
-    def _of_token(self, scheme: bytes, secret: bytes, now: datetime) -> Credential:
+    def _of_token(self, scheme: bytes, secret: bytes, now: datetime) -> Credential | None:
         found = self._by_token.get((scheme, secret))
         if found is None:
             read = self._tokens.read_access if scheme == b"bearer" else self._tokens.read_ticket
             token = read(secret.decode("latin-1"), now=now)
             if len(self._by_token) >= TOKENS_HELD:
                 self._by_token.clear()
-            found = self._by_token[scheme, secret] = (_of_token(token), token.expires_at)
-        credential, expires_at = found
-        if expires_at <= now:
+            found = self._by_token[scheme, secret] = (_of_token(token, is_ticket=scheme == b"ticket"), token)
+        credential, token = found
+        if token.expires_at <= now:
             raise NotAuthenticated("The token has expired.")
+        if token.key_prefix and not self._stands(token.key_prefix, now):
+            return None
         return credential
+
+    def _stands(self, key_prefix: str, now: datetime) -> bool:
+        """Whether the key that made a ticket is known here: who takes a key back takes its tickets back. Raises NotAuthenticated."""
+        view = self._catalogs.held()
+        record = view.keys_by_prefix.get(key_prefix) if view is not None else None
+        if record is not None and record.expires_at is not None and record.expires_at <= now:
+            raise NotAuthenticated("The API key that made the ticket has expired.")
+        return record is not None
 
 
 def of_user(player: Player) -> Credential:
@@ -167,11 +177,11 @@ def of_user(player: Player) -> Credential:
     return Credential(submitter=f"user:{player.id}", game_id=None, player=player, scopes=(SCORES_WRITE,))
 
 
-def _of_token(token: Token) -> Credential:
+def _of_token(token: Token, *, is_ticket: bool) -> Credential:
     """A player submits for itself and reads its game's boards; a ticket of nobody's reads only."""
     scopes = (BOARDS_READ,) if token.player is None else (SCORES_WRITE, BOARDS_READ)
     submitter = f"ticket:{token.game_id}" if token.player is None else f"user:{token.player.id}"
-    return Credential(submitter, token.game_id, token.player, scopes, token.boards)
+    return Credential(submitter, token.game_id, token.player, scopes, token.boards, is_ticket=is_ticket)
 
 
 @lru_cache(maxsize=1024)

@@ -27,12 +27,16 @@ _ACCESS, _TICKET = "access", "ticket"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says. `player` is None for a ticket of nobody's; `boards` are leaderboard ids, None for all of the game's."""
+    """What a token says. `player` is None for a ticket of nobody's; `boards` are leaderboard ids, None for all of the game's.
+
+    `key_prefix` names the API key that made a ticket and with which it ends.
+    """
 
     game_id: int
     expires_at: datetime
     player: Player | None = None
     boards: frozenset[int] | None = None
+    key_prefix: str = ""
 
 
 class Tokens:
@@ -49,6 +53,7 @@ class Tokens:
         game_id: int,
         boards: Iterable[int] | None,
         player: Player | None = None,
+        key_prefix: str = "",
         now: datetime,
         life_s: int = TICKET_S,
     ) -> str:
@@ -56,6 +61,8 @@ class Tokens:
         more: dict[str, Any] = {} if boards is None else {"boards": sorted(boards)}
         if player is not None:
             more |= {"sub": str(player.id), "username": player.username}
+        if key_prefix:
+            more["key"] = key_prefix
         return self._sign(_TICKET, now, life_s, game=game_id, **more)
 
     def read_access(self, token: str, *, now: datetime) -> Token:
@@ -90,4 +97,4 @@ class Tokens:
 def _said(claims: dict[str, Any]) -> Token:
     player = Player(int(claims["sub"]), claims["username"], claims["username"]) if "sub" in claims else None
     boards = frozenset(claims["boards"]) if "boards" in claims else None
-    return Token(int(claims["game"]), datetime.fromtimestamp(claims["exp"], UTC), player, boards)
+    return Token(int(claims["game"]), datetime.fromtimestamp(claims["exp"], UTC), player, boards, str(claims.get("key", "")))
