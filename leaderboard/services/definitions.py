@@ -1,12 +1,9 @@
-"""Making games, leaderboards and API keys: the rare writes, over the ORM, for commands and the admin.
+"""Making games and leaderboards: the rare writes, over the ORM, for commands and the admin. API keys are in `services.keys`.
 
-In: names and rules as a person gave them. Out: the stored row or the key, or a `Refusal`. Each call is one transaction: what is
+In: names and rules as a person gave them. Out: the stored row, or a `Refusal`. Each call is one transaction: what is
 refused leaves nothing behind. Triggers move the catalog's version, so running processes notice by themselves.
 """
 
-import hashlib
-import secrets
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -16,43 +13,9 @@ from leaderboard.domain.board import check_definition
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidDefinition, NotFound
 from leaderboard.domain.score import Rules
-from leaderboard.models import ApiKey, Game, Leaderboard
-from leaderboard.services.credentials import BOARDS_ADMIN, BOARDS_READ, PLAYERS_ADMIN, SCORES_WRITE
-
-SCOPES = (SCORES_WRITE, BOARDS_READ, BOARDS_ADMIN, PLAYERS_ADMIN)  # all there are
-USUAL_SCOPES = (SCORES_WRITE, BOARDS_READ)  # what a new key gets unless told otherwise
-SECRET_BYTES = 24  # 192 random bits: a plain SHA-256 of it can't be reversed by guessing
-PREFIX_BYTES = 4  # 8 characters to tell keys apart in the admin and in logs
-PREFIX_TRIES = 5  # with a million keys one try collides once in 4,000 times
-
+from leaderboard.models import Game, Leaderboard
 
 Row = TypeVar("Row", bound=models.Model)
-
-
-@transaction.atomic
-def create_api_key(game_slug: str, *, scopes: Sequence[str] = USUAL_SCOPES, name: str = "", create_game: bool = False) -> str:
-    """Store a new key of the game and return it, `gl_<prefix>_<secret>`: the only time that it is seen.
-
-    Raises NotFound for an unknown game unless `create_game`, InvalidDefinition for unknown scopes.
-    """
-    wanted = tuple(dict.fromkeys(scopes))
-    unknown = [scope for scope in wanted if scope not in SCOPES]
-    if unknown or not wanted:
-        what = f"There is no scope {unknown[0]!r}" if unknown else "A key needs a scope"
-        raise InvalidDefinition(f"{what}; the scopes are {', '.join(SCOPES)}.")
-    game = _game(game_slug, create=create_game)
-    for _ in range(PREFIX_TRIES):
-        key, row = _new_key(game, scopes=wanted, name=name)
-        if not ApiKey.objects.filter(prefix=row.prefix).exists():
-            _store(row)
-            return key
-    raise RuntimeError(f"{PREFIX_TRIES} random prefixes were all taken: the random source is broken")
-
-
-def _new_key(game: Game, *, scopes: Sequence[str], name: str) -> tuple[str, ApiKey]:
-    prefix = secrets.token_hex(PREFIX_BYTES)
-    key = f"gl_{prefix}_{secrets.token_hex(SECRET_BYTES)}"
-    return key, ApiKey(game=game, name=name, prefix=prefix, digest=hashlib.sha256(key.encode()).digest(), scopes=list(scopes))
 
 
 @transaction.atomic

@@ -1,14 +1,17 @@
 import hashlib
 import re
 import secrets
+from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from leaderboard.models import ApiKey, Catalog, Game
-from leaderboard.services import definitions
+from leaderboard.services import keys
+from leaderboard.services.signatures import signing_secret
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +54,8 @@ def test_scopes_can_be_fewer():
         (["--game", "default", "--scopes", ","], "A key needs a scope"),
         (["--game", "no slug", "--create-game"], "slug: Enter a valid"),
         (["--game", "default", "--name", "x" * 121], "name: Ensure this value has at most 120 characters"),
+        (["--game", "default", "--expires", "0"], "must be a whole number from 1 to 36600, not '0'"),
+        (["--game", "default", "--expires", "1e9"], "must be a whole number from 1 to 36600, not '1e9'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence_and_leaves_nothing(arguments: list[str], sentence: str):
@@ -58,6 +63,31 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_leaves_nothing(arguments:
         create(*arguments)
     assert refusal.value.returncode == 1
     assert not ApiKey.objects.exists()
+
+
+def test_a_key_can_be_made_for_some_days():
+    create("--game", "default", "--expires", "30")
+    row = ApiKey.objects.get()
+    assert row.expires_at is not None
+    assert timedelta(days=29, hours=23) < row.expires_at - row.created_at < timedelta(days=30, hours=1)
+
+
+def test_the_signing_secret_is_told_beside_the_key_and_not_stored():
+    out, err = StringIO(), StringIO()
+    call_command("create_api_key", "--game", "default", "--signed", stdout=out, stderr=err)
+    assert re.fullmatch(r"gl_[0-9a-f]{8}_[0-9a-f]{48}\n", out.getvalue())
+    (secret,) = re.fullmatch(r"Signing secret: ([A-Za-z0-9_-]{43})\n", err.getvalue()).groups()
+    row = ApiKey.objects.get()
+    assert row.signed_only
+    assert secret == signing_secret(row.prefix, settings.SECRET_KEY)
+    assert all(secret not in str(value) for value in ApiKey.objects.values_list().get())
+
+
+def test_of_a_key_that_need_not_sign_the_key_alone_is_told():
+    err = StringIO()
+    call_command("create_api_key", "--game", "default", stdout=StringIO(), stderr=err)
+    assert err.getvalue() == ""
+    assert not ApiKey.objects.get().signed_only
 
 
 def test_a_game_can_be_made_on_the_way():
@@ -82,9 +112,9 @@ def test_a_prefix_that_is_taken_is_drawn_again(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_broken_random_source_does_not_loop_for_ever(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(secrets, "token_hex", lambda size: "a" * 2 * size)
-    definitions.create_api_key("default")
+    keys.create("default")
     with pytest.raises(RuntimeError, match="random source"):
-        definitions.create_api_key("default")
+        keys.create("default")
 
 
 def test_running_processes_notice_a_new_key():

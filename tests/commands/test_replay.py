@@ -15,7 +15,7 @@ from django.db.models.signals import post_save
 
 from leaderboard.management.commands.replay import _wait_until
 from leaderboard.models import Leaderboard
-from leaderboard.services.definitions import create_api_key
+from leaderboard.services import keys
 from tests.commands import arcade as arcade_module
 from tests.commands.arcade import KEY, Arcade, Stumble
 from tests.test_contest import Try, contest_files, world_final
@@ -192,7 +192,7 @@ def test_without_a_board_and_without_the_keys_game_it_says_how_to_make_one(conte
 @pytest.fixture
 def own_key(monkeypatch: pytest.MonkeyPatch) -> str:
     """A key of the game `default` in this command's own database, which is the server's, too."""
-    key = create_api_key("default")
+    key = keys.create("default").key
     monkeypatch.setattr(arcade_module, "KEY", key)
     return key
 
