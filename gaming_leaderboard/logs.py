@@ -6,9 +6,9 @@ from typing import Any
 import structlog
 
 
-def configure(options: dict[str, Any]) -> None:
-    """Django calls this with settings.LOGGING; Celery's logger is left to it too."""
-    shared = [
+def formatter(log_format: str) -> structlog.stdlib.ProcessorFormatter:
+    """How a line is written: LOG_FORMAT."""
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -16,19 +16,21 @@ def configure(options: dict[str, Any]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: list[Any] = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    if options["format"] == "console":
-        renderer = [structlog.dev.ConsoleRenderer(colors=False)]
+    if log_format == "console":
+        # Plain: where `rich` is installed the default shows every frame's variables, and one of them may be a key.
+        renderer = [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
+    )
+
+
+def configure(options: dict[str, Any]) -> None:
+    """Django calls this with settings.LOGGING; Celery's logger is left to it too."""
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {
-                "default": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": shared,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
-                }
-            },
+            "formatters": {"default": {"()": formatter, "log_format": options["format"]}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "default"}},
             "root": {"handlers": ["stderr"], "level": options["level"]},
             "loggers": {
