@@ -41,6 +41,7 @@ app.conf.update(
         "leaderboard.tasks.calculate_ranks": {"queue": "medium"},
         "leaderboard.tasks.warm": {"queue": "low"},
         "leaderboard.tasks.clean_up": {"queue": "low"},
+        "leaderboard.tasks.forget_nonces": {"queue": "low"},
     },
     # Tasks are bells: each may be lost or come twice, the sweep and the dirty marks make up for both. So nothing is gained by
     # late acknowledgement, and a lost worker must not hold messages for the default hour.
@@ -66,6 +67,7 @@ app.conf.update(
         "sweep": {"task": "leaderboard.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
         "calculate-ranks": {"task": "leaderboard.tasks.calculate_ranks", "schedule": 300.0, "options": {"expires": 300}},
         "warm": {"task": "leaderboard.tasks.warm", "schedule": 30.0, "options": {"expires": 30}},
+        "forget-nonces": {"task": "leaderboard.tasks.forget_nonces", "schedule": 60.0, "options": {"expires": 60}},
         "clean-up": {"task": "leaderboard.tasks.clean_up", "schedule": 3600.0, "options": {"expires": 3600}},
     },
 )

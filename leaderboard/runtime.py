@@ -31,6 +31,7 @@ from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
+from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
 from leaderboard.services.tokens import Tokens
@@ -92,6 +93,7 @@ def build(database_url: str, redis_url: str) -> Services:
         caching=Caching(**known, cache=shared),
         credentials=Credentials(catalogs, tokens),
         tokens=tokens,
+        signatures=Signatures(store, settings.SECRET_KEY),
         submits=submits,
         totals=totals,
         standings=standings,

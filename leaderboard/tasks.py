@@ -63,6 +63,15 @@ def warm() -> None:
 
 
 @shared_task
+def forget_nonces() -> None:
+    """Delete the nonces of signed requests that are too old to be taken again."""
+    try:
+        runtime.run(runtime.services().signatures.forget(now=runtime.utc_now()), timeout_s=60)
+    except AWAY as error:
+        log.warning("forgetting nonces put off: %r", error)
+
+
+@shared_task
 def clean_up() -> None:
     """Drop the index of seasons that are over, and expired browser sessions."""
     from django.core.management import call_command

@@ -9,6 +9,9 @@ from leaderboard import runtime
 from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import CsrfFailed, NotAuthenticated
 from leaderboard.services.credentials import SAY_WHO, Credential, signed_in
+from leaderboard.services.signatures import Signed
+
+SIGNATURE = b"x-signature"
 
 
 def _unreachable(request: HttpRequest) -> HttpResponse:
@@ -34,6 +37,26 @@ async def authenticate(request: ApiRequest) -> Credential:
     if b"cookie" in request.headers and settings.SESSION_COOKIE_NAME in request.django().COOKIES:
         return await _session_user(request.django())
     raise NotAuthenticated(f"{SAY_WHO} Or sign in.")
+
+
+async def submitter(request: ApiRequest) -> Credential:
+    """The credential of a request that hands in scores; a signature that is given is checked, required or not.
+
+    Raises NotAuthenticated, CsrfFailed, SignatureInvalid or NonceReused.
+    """
+    credential = held_credential(request) or await authenticate(request)
+    if SIGNATURE not in request.headers:
+        return credential
+    target = f"{request.path}?{request.query.decode('latin-1')}" if request.query else request.path
+    signed = Signed(
+        request.method,
+        target,
+        request.body,
+        timestamp=request.headers.get(b"x-timestamp", b""),
+        nonce=request.headers.get(b"x-nonce", b""),
+        signature=request.headers[SIGNATURE],
+    )
+    return await runtime.services().signatures.check(signed, credential, now=runtime.utc_now())
 
 
 async def _session_user(request: HttpRequest) -> Credential:

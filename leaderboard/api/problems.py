@@ -16,7 +16,9 @@ STATUS: dict[type[Refusal], int] = {
     errors.InvalidIdempotencyKey: 400,
     errors.PlayerRequired: 400,
     errors.NotAuthenticated: 401,
+    errors.SignatureInvalid: 401,
     errors.Forbidden: 403,
+    errors.SignatureRequired: 403,
     errors.CsrfFailed: 403,
     errors.PlayerNotAllowed: 403,
     errors.AuthoritativeBoard: 403,
@@ -26,6 +28,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.NotRanked: 404,
     errors.MethodNotAllowed: 405,
     errors.NotAcceptable: 406,
+    errors.NonceReused: 409,
     errors.BodyTooLarge: 413,
     errors.UnsupportedMediaType: 415,
     errors.GameModeMismatch: 422,
@@ -62,6 +65,6 @@ def answer(refusal: Refusal, request_id: str) -> Answer:
     headers: tuple[Header, ...] = ((b"content-type", MEDIA_TYPE.encode()),)
     if type(refusal) in RETRY_AFTER_S:
         headers += ((b"retry-after", b"%d" % RETRY_AFTER_S[type(refusal)]),)
-    if isinstance(refusal, errors.NotAuthenticated):
+    if STATUS[type(refusal)] == 401:
         headers += ((b"www-authenticate", b"Api-Key"),)
     return Answer(STATUS[type(refusal)], msgspec.json.encode(document(refusal, request_id)), headers)

@@ -55,6 +55,18 @@ class NotAuthenticated(Refusal):
     code, title = "not_authenticated", "A valid credential is needed"
 
 
+class SignatureInvalid(Refusal):
+    code, title = "signature_invalid", "The request's signature is not right"
+
+
+class SignatureRequired(Refusal):
+    code, title = "signature_required", "Only a signed request may do that"
+
+
+class NonceReused(Refusal):
+    code, title = "nonce_reused", "This nonce came with a signed request before"
+
+
 class Forbidden(Refusal):
     code, title = "forbidden", "This credential may not do that"
 

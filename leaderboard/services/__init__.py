@@ -14,6 +14,7 @@ from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
+from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
 from leaderboard.services.tokens import Tokens
@@ -32,6 +33,7 @@ class Services:
     catalogs: Catalogs
     credentials: Credentials
     tokens: Tokens
+    signatures: Signatures
     players: Players
     submits: Submits
     totals: Totals

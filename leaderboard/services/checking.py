@@ -16,6 +16,7 @@ from leaderboard.domain.errors import (
     LeaderboardNotFound,
     PlayerNotAllowed,
     PlayerRequired,
+    SignatureRequired,
 )
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.season import EVER, NEVER
@@ -133,7 +134,7 @@ class Checker:
         if view is not self._view:
             self._view, self._targets = view, {}
         named = tuple(asked.leaderboards) if asked.leaderboards is not None else None
-        kind = (credential.game_id, credential.player is None, credential.boards, asked.game_mode, named)
+        kind = (credential.game_id, credential.player is None, credential.is_signed, credential.boards, asked.game_mode, named)
         target = self._targets.get(kind)
         if target is None or not target.begins <= now < target.ends:
             if len(self._targets) >= TARGETS_HELD:
@@ -171,17 +172,21 @@ def _fed_boards(asked: Asked, credential: Credential, view: View) -> tuple[int, 
 
     Without `leaderboards`: every board of the game that takes the mode and the credential. With it: those named, each of
     which must exist in the credential's game and take both. A ticket for some boards feeds no others: the answer tells ranks.
+    An API key that could have signed and did not is refused either way: to leave a board out would lose its scores with a 201.
     """
-    may_write_all = credential.player is None
     if asked.leaderboards is None:
         game_id = credential.game_id if credential.game_id is not None else view.games.get("default")
         if game_id is None:
             raise LeaderboardNotFound("There is no default game; name the leaderboards.")
         matching = [definition for definition in view.boards_of(game_id) if definition.takes(asked.game_mode)]
         reached = [definition for definition in matching if credential.reaches(definition)]
-        fed = [definition for definition in reached if may_write_all or not definition.authoritative]
+        fed = [
+            definition for definition in reached if credential.player is None or not (definition.authoritative or definition.signed_only)
+        ]
         if reached and not fed:
             raise AuthoritativeBoard("Only an API key may write to this game's leaderboards.")
+        for definition in fed:
+            _check_signature(definition, credential)
         return game_id, fed
     named = [_named_board(slug, asked.game_mode, credential, view) for slug in dict.fromkeys(asked.leaderboards)]
     if not named:
@@ -200,7 +205,14 @@ def _named_board(slug: str, game_mode: str, credential: Credential, view: View) 
         raise AuthoritativeBoard(f"Only an API key may write to {slug!r}.")
     if not definition.takes(game_mode):
         raise GameModeMismatch(f"{slug!r} takes the game mode {definition.game_mode!r} only.")
+    _check_signature(definition, credential)
     return definition
+
+
+def _check_signature(definition: Definition, credential: Credential) -> None:
+    """Raises SignatureRequired."""
+    if definition.signed_only and not credential.is_signed:
+        raise SignatureRequired(f"{definition.slug!r} takes signed submits only.")
 
 
 def _fingerprint(asked: Asked, player: Player, metadata: str) -> bytes:

@@ -15,7 +15,7 @@ from django.contrib.auth import get_user
 from django.db import close_old_connections, connections
 from django.http import HttpRequest
 
-from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated
+from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated, SignatureRequired
 from leaderboard.services.catalog import Catalogs, View
 from leaderboard.services.tokens import Token, Tokens
 from leaderboard.store import Player
@@ -51,7 +51,7 @@ class Credential:
     """`game_id` is the only game that it reaches, None for a user of the site; `player` is whom it is bound to, None for a key.
 
     `boards` are the only leaderboards that it reaches, None for all of its game. `key_prefix` names an API key; one that is
-    `signed_only` submits by signed requests alone.
+    `signed_only` submits by signed requests alone. `is_signed` is set for the one request whose signature was checked.
     """
 
     submitter: str  # "key:12" or "user:5": the scope of idempotency keys
@@ -62,6 +62,8 @@ class Credential:
     key_prefix: str = ""
     signed_only: bool = False
     is_ticket: bool = False
+    key_id: int | None = None  # of an API key
+    is_signed: bool = False
 
     @property
     def is_key(self) -> bool:
@@ -70,6 +72,11 @@ class Credential:
     def require(self, scope: str) -> None:
         if scope not in self.scopes:
             raise Forbidden(f"This credential lacks the scope {scope!r}.")
+
+    def require_signature(self) -> None:
+        """Before a submit. Raises SignatureRequired."""
+        if self.signed_only and not self.is_signed:
+            raise SignatureRequired("This API key submits by signed requests only.")
 
     def reaches(self, definition: Readable) -> bool:
         return self.game_id in (None, definition.game_id) and (self.boards is None or definition.id in self.boards)
@@ -144,6 +151,7 @@ class Credentials:
             scopes=record.scopes,
             key_prefix=record.prefix,
             signed_only=record.signed_only,
+            key_id=record.id,
         )
         self._by_key[key] = (credential, record.expires_at)  # only keys that exist: bounded by their number
         return self._by_key[key]

@@ -32,6 +32,7 @@ def create_board(
     max_score: int | None = None,
     authoritative: bool = False,
     is_public: bool = True,
+    signed_only: bool = False,
     create_game: bool = False,
 ) -> Leaderboard:
     """Store a new, active leaderboard of the game. Without a title it gets one from its slug.
@@ -56,6 +57,7 @@ def create_board(
         max_score=max_score,
         authoritative=authoritative,
         is_public=is_public,
+        signed_only=signed_only,
     )
     check_definition(definition)
     return _store(_row(definition))
@@ -76,6 +78,7 @@ def _row(definition: Definition) -> Leaderboard:
         max_score=definition.max_score,
         authoritative=definition.authoritative,
         is_public=definition.is_public,
+        signed_only=definition.signed_only,
     )
 
 

@@ -118,6 +118,7 @@ class Submits:
     def _checked(self, asked: Asked, key: str | None, *, credential: Credential, now: datetime) -> Checked | None:
         """None if only SQL can say."""
         credential.require(SCORES_WRITE)
+        credential.require_signature()
         view = self._catalogs.held()
         if view is None or (asked.leaderboards is not None and not all(slug in view.by_slug for slug in asked.leaderboards)):
             return None
@@ -136,6 +137,7 @@ class Submits:
     ) -> list[Answer | Refusal]:
         """Store many, each with its idempotency key; one answer each, in order. A refusal of one does not touch the others."""
         credential.require(SCORES_WRITE)
+        credential.require_signature()
         answers: dict[int, Answer | Refusal] = {}
         waiting: Iterable[int] = range(len(asked))
         view = await self._view_with(asked)

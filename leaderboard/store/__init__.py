@@ -199,6 +199,17 @@ class Store(Protocol):
         """Write each entry's present rank into its `rank` column; return how many changed."""
         ...
 
+    async def use_nonce(self, key_id: int, nonce: str, *, expires_at: datetime) -> bool:
+        """Keep the nonce of a signed request: of any number of calls with one nonce of an API key, in any process, one is told True.
+
+        False too if there is no such key any more.
+        """
+        ...
+
+    async def forget_nonces(self, *, before: datetime, limit: int) -> int:
+        """Delete nonces that expired before that moment, `limit` at most; how many."""
+        ...
+
     async def ping(self) -> None: ...
 
     async def aclose(self) -> None:

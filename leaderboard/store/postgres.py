@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 import asyncpg
@@ -251,6 +252,18 @@ class PostgresStore(Reads):
                 await self._rows(_WRITE_RANKS, *map(list, zip(*moved, strict=True)))
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
+
+    async def use_nonce(self, key_id: int, nonce: str, *, expires_at: datetime) -> bool:
+        async def work(connection: Any) -> bool:
+            return bool(await connection.fetch(statements.USE_NONCE, key_id, nonce, expires_at))
+
+        try:
+            return await self._call(work, repeatable=False)
+        except asyncpg.ForeignKeyViolationError:
+            return False
+
+    async def forget_nonces(self, *, before: datetime, limit: int) -> int:
+        return len(await self._rows(statements.FORGET_NONCES, before, limit))
 
     async def aclose(self) -> None:
         """Close this loop's connections, and what is left of loops that are closed."""

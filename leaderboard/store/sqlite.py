@@ -240,6 +240,15 @@ class SqliteStore(Reads):
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
 
+    async def use_nonce(self, key_id: int, nonce: str, *, expires_at: datetime) -> bool:
+        try:
+            return bool(await self._write(statements.USE_NONCE, key_id, nonce, _text_of(expires_at)))
+        except sqlite3.IntegrityError:  # no such key
+            return False
+
+    async def forget_nonces(self, *, before: datetime, limit: int) -> int:
+        return len(await self._write(statements.FORGET_NONCES, _text_of(before), limit))
+
     async def aclose(self) -> None:
         await self._readers.aclose()
         await self._writer.aclose()
@@ -249,6 +258,10 @@ class SqliteStore(Reads):
 
     async def _rows(self, statement: str, *arguments: object) -> list[Any]:
         return await self._readers.run(lambda connection: _fetch(connection, statement, *arguments))
+
+    async def _write(self, statement: str, *arguments: object) -> list[Any]:
+        """One statement, a transaction of its own; what it returns."""
+        return await self._writer.run(lambda connection: _fetch(connection, statement, *arguments))
 
     async def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         def work(connection: sqlite3.Connection) -> None:

@@ -54,6 +54,13 @@ RANKED_PAGE = """
     WHERE leaderboard_id = $1 AND season = $2 AND (score_key, subscore_key, session_id) > ($3, $4, $5)
     ORDER BY score_key, subscore_key, session_id LIMIT $6"""
 
+USE_NONCE = """
+    INSERT INTO leaderboard_usednonce (key_id, nonce, expires_at) VALUES ($1, $2, $3)
+    ON CONFLICT (key_id, nonce) DO NOTHING RETURNING id"""
+FORGET_NONCES = """
+    DELETE FROM leaderboard_usednonce
+    WHERE id IN (SELECT id FROM leaderboard_usednonce WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) RETURNING id"""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryReads:

@@ -53,6 +53,13 @@ def test_a_board_is_public_unless_it_is_made_private():
     assert dict(Leaderboard.objects.values_list("slug", "is_public")) == {"global": True, "weekly-best": False, "open": True}
 
 
+def test_a_board_can_take_signed_submits_only():
+    assert create(*NEW, "--signed").endswith("scores from 0, signed submits only.\n")
+    assert Leaderboard.objects.get(slug="weekly-best").signed_only
+    create("--game", "default", "--slug", "other", "--operator", "best")
+    assert not Leaderboard.objects.get(slug="other").signed_only
+
+
 @pytest.mark.parametrize("operator", ["best", "sum", "latest", "count"])
 def test_every_operator_can_be_had(operator: str):
     create("--game", "default", "--slug", "board", "--operator", operator)

@@ -27,6 +27,7 @@ class Command(BaseCommand):
         bound.add_argument("--no-min-score", action="store_const", const=None, dest="min_score", help="take negative scores of any size")
         parser.add_argument("--max-score", type=int, metavar="N", help="refuse scores above (default: none)")
         parser.add_argument("--private", action="store_true", help="readable by credentials of its game only (default: by anybody)")
+        parser.add_argument("--signed", action="store_true", help="take signed submits only")
         parser.add_argument("--title", default="", help="for people (default: from the slug)")
         parser.add_argument("--create-game", action="store_true", help="make the game if there is none")
 
@@ -46,12 +47,14 @@ class Command(BaseCommand):
                 min_score=options["min_score"],
                 max_score=options["max_score"],
                 is_public=not options["private"],
+                signed_only=options["signed"],
                 create_game=options["create_game"],
             )
         self.stdout.write(
             f"Leaderboard {board.slug} of game {options['game']}: operator {board.operator}, score {board.sort_order}, "
             f"subscore {board.subscore_order}, {_fed_by(board.game_mode)}, {_seasons(board.reset_schedule, board.time_zone)}, "
-            f"scores {_bounds(board.min_score, board.max_score)}{'' if board.is_public else ', private'}."
+            f"scores {_bounds(board.min_score, board.max_score)}{'' if board.is_public else ', private'}"
+            f"{', signed submits only' if board.signed_only else ''}."
         )
 
 
