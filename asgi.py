@@ -13,6 +13,7 @@ pages = get_asgi_application()
 # Django must be set up before these.
 from gaming_leaderboard.handler import PREFIXES, ApiHandler  # noqa: E402
 from leaderboard import runtime  # noqa: E402
+from leaderboard.api.proxies import seen_through  # noqa: E402
 from realtime.routing import close_realtime, websocket_application  # noqa: E402
 
 api = ApiHandler()
@@ -21,9 +22,9 @@ api = ApiHandler()
 async def application(scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:
     """Route by protocol and path; under a server that speaks lifespan, stop cleanly."""
     if scope["type"] == "http":
-        await (api if scope["path"].startswith(PREFIXES) else pages)(scope, receive, send)
+        await (api(scope, receive, send) if scope["path"].startswith(PREFIXES) else pages(seen_through(scope), receive, send))
     elif scope["type"] == "websocket":
-        await websocket_application(scope, receive, send)
+        await websocket_application(seen_through(scope), receive, send)
     elif scope["type"] == "lifespan":
         await _lifespan(scope, receive, send)
     else:

@@ -29,7 +29,7 @@ from bench.stock import Board, Built
 from bench.watch import Watch, Watching
 from tests.servers.postgres import start_postgres
 from tests.servers.redis import start_redis
-from tests.servers.stack import OWN, free_port
+from tests.servers.stack import OWN, RATES, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60.0
@@ -91,6 +91,10 @@ class Service:
         self._log = servers.directory / f"{database}.log"
         self._env = {
             **{name: value for name, value in os.environ.items() if name not in OWN and not name.startswith("NEW_RELIC_")},
+            # Limits stay on, so that what they cost is measured; the generator is one address and two keys.
+            "RATE_LIMITS": "on",
+            **RATES,
+            "RATE_LIMIT_READ_ADDRESS": "1000000:1000000",
             "DATABASE_URL": servers.postgres.create_database(database),
             "REDIS_URL": servers.redis.url,
             "STATE_DIR": str(servers.directory / database),

@@ -24,7 +24,7 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
 from leaderboard import metrics
-from leaderboard.api import problems, routes
+from leaderboard.api import limits, problems, proxies, routes
 from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, headers_of, in_a_task
 from leaderboard.domain.errors import BodyTooLarge, InternalError, InvalidParameter, NotFound, Refusal, StoreUnavailable
 
@@ -62,12 +62,11 @@ class ApiHandler:
                 raise refused
             if request.headers.get(b"host") not in self._hosts or b"x-forwarded-host" in request.headers:
                 self._check_host(request)
-            found = routes.find(request.method, request.path)
-            if found is None:
-                in_a_task(self._by_django(request, finish), finish)
+            waiting = limits.admit(request)
+            if waiting is None:
+                self._go_on(request, finish)
             else:
-                request.route = found.route
-                found.operation(request, finish, *found.arguments)
+                in_a_task(self._go_on_when(waiting, request, finish), finish)
         except Exception as error:
             finish(error)
 
@@ -82,11 +81,24 @@ class ApiHandler:
             query=scope.get("query_string", b""),
             headers=headers_of(scope["headers"]),
             body=body if isinstance(body, bytes) else b"",
-            scope=lambda _: scope,
+            scope=lambda _: proxies.seen_through(scope),
+            peer=proxies.peer_of(scope),
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.begin(request, partial(_settle, future), refused=body if isinstance(body, Refusal) else None)
         await _send(request, await future, receive, send)
+
+    def _go_on(self, request: ApiRequest, finish: Told) -> None:
+        found = routes.find(request.method, request.path)
+        if found is None:
+            in_a_task(self._by_django(request, finish), finish)
+        else:
+            request.route = found.route
+            found.operation(request, finish, *found.arguments)
+
+    async def _go_on_when(self, admitted: Awaitable[None], request: ApiRequest, finish: Told) -> None:
+        await admitted
+        self._go_on(request, finish)
 
     # --- The end of a request ----------------------------------------------------------------------------------------
 
@@ -95,6 +107,8 @@ class ApiHandler:
         if self._open.pop(request, None) is None:
             return
         answer = outcome if isinstance(outcome, Answer) else self._problem(request, outcome)
+        if request.bucket is not None:
+            answer = Answer(answer.status, answer.body, answer.headers + request.bucket.headers(), answer.stream)
         if b"origin" in request.headers:
             answer = self._with_cors(request, answer)
         metrics.REQUESTS.add(request.route, request.method, answer.status)

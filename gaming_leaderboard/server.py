@@ -21,7 +21,7 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gaming_leaderboard.handler import PREFIXES, WITHOUT_BODY, ApiHandler, body_limit, too_large
-from leaderboard.api import problems
+from leaderboard.api import problems, proxies
 from leaderboard.api.request import Answer, ApiRequest, Header, Scope, headers_of, in_a_task
 from leaderboard.domain.errors import InternalError
 
@@ -96,18 +96,20 @@ class HttpProtocol(HttpToolsProtocol):
 
     def scope_of(self, request: ApiRequest) -> Scope:
         """For those who want Django's request."""
-        return {
-            "type": "http",
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": self.scheme,
-            "path": request.path,
-            "query_string": request.query,
-            "root_path": "",
-            "headers": list(request.headers.items()),
-            "client": self.client,
-            "server": self.server,
-        }
+        return proxies.seen_through(
+            {
+                "type": "http",
+                "http_version": "1.1",
+                "method": request.method,
+                "scheme": self.scheme,
+                "path": request.path,
+                "query_string": request.query,
+                "root_path": "",
+                "headers": list(request.headers.items()),
+                "client": self.client,
+                "server": self.server,
+            }
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -176,7 +178,13 @@ class Exchange:
         self.disconnected = self.response_complete = False
         path, query, self._limit = _target(protocol.url)
         self._request = ApiRequest(
-            method=protocol.parser.get_method().decode(), path=path, query=query, headers=headers, body=b"", scope=protocol.scope_of
+            method=protocol.parser.get_method().decode(),
+            path=path,
+            query=query,
+            headers=headers,
+            body=b"",
+            scope=protocol.scope_of,
+            peer=protocol.client[0] if protocol.client else "",
         )
         self._parts: list[bytes] = []
         self._size = 0

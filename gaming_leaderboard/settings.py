@@ -13,6 +13,9 @@ import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
+from leaderboard.domain.address import Network, read_network
+from leaderboard.domain.throttle import Rate, read_rate
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -61,6 +64,24 @@ def _one_of(name: str, *, default: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def _rate(name: str, *, default: str) -> Rate:
+    raw = env.str(name, default=default)
+    try:
+        return read_rate(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be per_second:burst, such as {default}, not {raw!r}: {error}") from None
+
+
+def _networks(name: str) -> tuple[Network, ...]:
+    found = []
+    for item in _list(name):
+        try:
+            found.append(read_network(item))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} must list addresses and CIDR blocks, such as 10.0.0.0/8: {error}") from None
+    return tuple(found)
+
+
 def _list(name: str, *, default: str = "") -> list[str]:
     return [item.strip() for item in env.str(name, default=default).split(",") if item.strip()]
 
@@ -71,7 +92,7 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or _generated_secret()
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CORS_ALLOWED_ORIGINS = _list("CORS_ALLOWED_ORIGINS")
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
 HOST = env.str("HOST", default="") or "127.0.0.1"  # where `manage.py run` listens
 PORT = _whole("PORT", default=8000, low=1, high=65535)
@@ -85,6 +106,22 @@ REDIS_URL = env.str("REDIS_URL", default="") or _embedded_redis_url()
 # Hot-path pool, per process. Behind PgBouncer before 1.21 in transaction mode set DATABASE_STATEMENT_CACHE=0.
 DATABASE_POOL_SIZE = _whole("DATABASE_POOL_SIZE", default=6, low=2, high=200)
 DATABASE_STATEMENT_CACHE = _whole("DATABASE_STATEMENT_CACHE", default=100, low=0, high=10_000)
+
+# --- How often somebody may ask, per second and at once: by class of route and by who asks; see leaderboard.services.limits --
+RATE_LIMITS = _one_of("RATE_LIMITS", default="off" if DEBUG else "on", choices=("on", "off")) == "on"
+RATES: dict[tuple[str, str], Rate] = {
+    ("submit", "key"): _rate("RATE_LIMIT_SUBMIT_KEY", default="20000:40000"),  # twice what a web process takes
+    ("submit", "player"): _rate("RATE_LIMIT_SUBMIT_PLAYER", default="10:40"),
+    ("submit", "address"): _rate("RATE_LIMIT_SUBMIT_ADDRESS", default="20:100"),
+    ("read", "key"): _rate("RATE_LIMIT_READ_KEY", default="20000:40000"),
+    ("read", "player"): _rate("RATE_LIMIT_READ_PLAYER", default="50:200"),
+    ("read", "address"): _rate("RATE_LIMIT_READ_ADDRESS", default="100:400"),  # a house or a school behind one address
+    ("admin", "key"): _rate("RATE_LIMIT_ADMIN_KEY", default="50:200"),
+    ("admin", "player"): _rate("RATE_LIMIT_ADMIN_PLAYER", default="5:20"),
+    ("admin", "address"): _rate("RATE_LIMIT_ADMIN_ADDRESS", default="5:20"),
+    ("auth", "address"): _rate("RATE_LIMIT_AUTH_ADDRESS", default="1:20"),
+}
+TRUSTED_PROXIES = _networks("TRUSTED_PROXIES")  # the only peers whose X-Forwarded-For and X-Forwarded-Proto are believed
 
 # --- Bounds of the submit path and the live feed: each with its reason -------------------------------------------------
 STORE_TIMEOUT_MS = 5_000  # a statement that takes longer is a fault, not load

@@ -29,6 +29,7 @@ from leaderboard.services.bell import Bell
 from leaderboard.services.caching import Caching
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
+from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.signatures import Signatures
@@ -38,6 +39,7 @@ from leaderboard.services.tokens import Tokens
 from leaderboard.services.totals import Totals
 from leaderboard.services.upkeep import Upkeep
 from leaderboard.store.factory import open_store
+from leaderboard.throttle.redis import Throttle
 
 T = TypeVar("T")
 
@@ -66,6 +68,7 @@ def build(database_url: str, redis_url: str) -> Services:
     road = Road(redis_url)
     index = RedisIndex(road, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
     feed = RedisFeed(road, tick_ms=settings.LIVE_TICK_MS, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
+    throttle = Throttle(road, timeout_ms=settings.INDEX_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS, monotonic=time.monotonic)
     shared = Cache(redis_url, timeout_ms=settings.CACHE_TIMEOUT_MS, retry_ms=settings.INDEX_RETRY_MS)
     catalogs = Catalogs(store, shared, max_age_ms=settings.CATALOG_MAX_AGE_MS)
     players = Players(store, shared)
@@ -94,6 +97,7 @@ def build(database_url: str, redis_url: str) -> Services:
         credentials=Credentials(catalogs, tokens),
         tokens=tokens,
         signatures=Signatures(store, settings.SECRET_KEY),
+        limits=Limits(throttle, settings.RATES if settings.RATE_LIMITS else {}),
         submits=submits,
         totals=totals,
         standings=standings,

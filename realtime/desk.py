@@ -19,7 +19,9 @@ from django.http import HttpRequest, parse_cookie
 from leaderboard.domain.errors import NotAuthenticated, Refusal
 from leaderboard.services.checking import Asked
 from leaderboard.services.credentials import Credential, Credentials, signed_in
+from leaderboard.services.limits import SUBMIT, Limits
 from leaderboard.services.submit import Answer, Submits
+from leaderboard.throttle.redis import Bucket
 
 SESSION_AGE_S = 5.0  # how old what is known of a browser's session may be when it submits
 SIGN_IN = 'A submit needs "Authorization: Api-Key <key>" in the handshake, or a signed-in browser on a page of this site.'
@@ -77,10 +79,21 @@ class BrowserBearer:
 
 
 class Desk:
-    """One per process and event loop. `clock` says what time it is; `origins` are the other sites whose pages may submit."""
+    """One per process and event loop. `clock` says what time it is; `origins` are the other sites whose pages may submit.
 
-    def __init__(self, submits: Submits, credentials: Credentials, *, clock: Callable[[], datetime], origins: frozenset[str]) -> None:
-        self._submits, self._credentials = submits, credentials
+    A submit takes from the bucket that one over REST takes from; without `limits` from none.
+    """
+
+    def __init__(
+        self,
+        submits: Submits,
+        credentials: Credentials,
+        *,
+        clock: Callable[[], datetime],
+        origins: frozenset[str],
+        limits: Limits | None = None,
+    ) -> None:
+        self._submits, self._credentials, self._limits = submits, credentials, limits
         self._clock, self._origins = clock, origins
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -103,19 +116,29 @@ class Desk:
             if bearer is None:
                 raise NotAuthenticated(SIGN_IN)
             credential = bearer.held(now)
-            if credential is None:
-                self._submit_later(asked, key, bearer, told)
+            if credential is None or not self._may_at_once(credential):
+                self._submit_later(asked, key, bearer, credential, told)
             else:
                 self._submits.begin(asked, key, credential=credential, now=now, told=told)
         except Refusal as refusal:
             told(refusal)
 
-    def _submit_later(self, asked: Asked, key: str | None, bearer: Bearer, told: Told) -> None:
-        """After a look at SQL for who this is."""
+    def _bucket(self, credential: Credential) -> Bucket | None:
+        return None if self._limits is None else self._limits.bucket(SUBMIT, credential, "")
+
+    def _may_at_once(self, credential: Credential) -> bool:
+        bucket = self._bucket(credential)
+        return bucket is None or bucket.spend()
+
+    def _submit_later(self, asked: Asked, key: str | None, bearer: Bearer, known: Credential | None, told: Told) -> None:
+        """After a look at SQL for who this is, or at Redis for whether it may."""
 
         async def submit() -> None:
             try:
-                credential = await bearer.find(self._clock())
+                credential = known or await bearer.find(self._clock())
+                bucket = self._bucket(credential)
+                if bucket is not None:
+                    await bucket.take()
                 self._submits.begin(asked, key, credential=credential, now=self._clock(), told=told)
             except Exception as error:
                 told(error)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from leaderboard.domain.errors import BadMessage, InvalidBody, InvalidParameter, Refusal
+from leaderboard.domain.errors import BadMessage, InvalidBody, InvalidParameter, RateLimited, Refusal
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.snapshot import TOPS, round_up
 from leaderboard.domain.text import find_duplicate_key
@@ -172,6 +172,8 @@ def error_text(refusal: Refusal, *, submit_id: Id | None = None) -> bytes:
     told: dict[str, Any] = {"type": "error", "code": refusal.code, "detail": refusal.detail}
     if refusal.errors:
         told["errors"] = refusal.errors
+    if isinstance(refusal, RateLimited):
+        told["retry_in_ms"] = 1000 * refusal.retry_after_s
     if submit_id is not None:
         told["id"] = submit_id
     return _encode(told)

@@ -56,7 +56,7 @@ def current_desk() -> Desk:
         from leaderboard import runtime
 
         services, origins = runtime.services(), frozenset(settings.CORS_ALLOWED_ORIGINS)
-        _desks[loop] = Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=origins)
+        _desks[loop] = Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=origins, limits=services.limits)
     return _desks[loop]
 
 

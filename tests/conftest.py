@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 
 from leaderboard import runtime
 from leaderboard.services import Services
@@ -15,6 +16,12 @@ from tests.servers.web import serving
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what a failure prints
 
 pytest_plugins = ["tests.servers.postgres", "tests.servers.redis", "tests.servers.browser", "tests.servers.stack"]
+
+
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is refused for asking too often, unless it asks for `limited`."""
+    monkeypatch.setattr(settings, "RATE_LIMITS", False)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

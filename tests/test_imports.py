@@ -20,8 +20,10 @@ MAY_IMPORT = {
     "leaderboard.store": SHARED,
     "leaderboard.index": SHARED | {"leaderboard.redis_client"},
     "leaderboard.feed": SHARED | {"leaderboard.redis_client"},
+    "leaderboard.throttle": SHARED | {"leaderboard.redis_client"},
     "leaderboard.cache": SHARED | {"leaderboard.redis_client"},
-    "leaderboard.services": SHARED | {"leaderboard.cache", "leaderboard.store", "leaderboard.index", "leaderboard.feed"},
+    "leaderboard.services": SHARED
+    | {"leaderboard.cache", "leaderboard.store", "leaderboard.index", "leaderboard.feed", "leaderboard.throttle"},
 }
 LAYERS = sorted(MAY_IMPORT)
 OURS = {"leaderboard", "realtime", "gaming_leaderboard", "bench", "tests"}

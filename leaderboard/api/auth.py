@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from leaderboard import runtime
+from leaderboard.api import limits
 from leaderboard.api.request import ApiRequest
 from leaderboard.domain.errors import CsrfFailed, NotAuthenticated
 from leaderboard.services.credentials import SAY_WHO, Credential, signed_in
@@ -35,7 +36,9 @@ async def authenticate(request: ApiRequest) -> Credential:
     if header is not None:
         return await runtime.services().credentials.find(header, now=runtime.utc_now())
     if b"cookie" in request.headers and settings.SESSION_COOKIE_NAME in request.django().COOKIES:
-        return await _session_user(request.django())
+        credential = await _session_user(request.django())
+        await limits.count_for(request, credential)
+        return credential
     raise NotAuthenticated(f"{SAY_WHO} Or sign in.")
 
 

@@ -36,11 +36,12 @@ STATUS: dict[type[Refusal], int] = {
     errors.TotalOutOfRange: 422,
     errors.IdempotencyKeyReused: 422,
     errors.InvalidDefinition: 422,
+    errors.RateLimited: 429,
     errors.InternalError: 500,
     errors.Overloaded: 503,
     errors.StoreUnavailable: 503,
 }
-RETRY_AFTER_S = {errors.Overloaded: 1, errors.StoreUnavailable: 2}
+RETRY_AFTER_S = {errors.Overloaded: 1, errors.StoreUnavailable: 2, errors.RateLimited: 1}  # the last says itself how long
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -64,7 +65,7 @@ def answer(refusal: Refusal, request_id: str) -> Answer:
     """The answer to a refused request."""
     headers: tuple[Header, ...] = ((b"content-type", MEDIA_TYPE.encode()),)
     if type(refusal) in RETRY_AFTER_S:
-        headers += ((b"retry-after", b"%d" % RETRY_AFTER_S[type(refusal)]),)
+        headers += ((b"retry-after", b"%d" % getattr(refusal, "retry_after_s", RETRY_AFTER_S[type(refusal)])),)
     if STATUS[type(refusal)] == 401:
         headers += ((b"www-authenticate", b"Api-Key"),)
     return Answer(STATUS[type(refusal)], msgspec.json.encode(document(refusal, request_id)), headers)

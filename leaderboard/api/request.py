@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 from django.core.handlers.asgi import ASGIRequest
 
+from leaderboard.throttle.redis import Bucket
+
 Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
 
@@ -50,18 +52,31 @@ class DjangoApiRequest(ASGIRequest):
 
 
 class ApiRequest:
-    """`headers` are by lower-case name. `route` names the operation in metrics; `began` is in seconds of the monotonic clock."""
+    """`headers` are by lower-case name. `route` names the operation in metrics; `began` is in seconds of the monotonic clock.
 
-    __slots__ = ("_django", "_scope", "began", "body", "headers", "method", "path", "query", "request_id", "route")
+    `peer` is the address at the other end of the connection, which may be a proxy's; `bucket` is what it was counted in, if any.
+    """
+
+    __slots__ = ("_django", "_scope", "began", "body", "bucket", "headers", "method", "path", "peer", "query", "request_id", "route")
 
     def __init__(
-        self, *, method: str, path: str, query: bytes, headers: dict[bytes, bytes], body: bytes, scope: "Callable[[ApiRequest], Scope]"
+        self,
+        *,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        scope: "Callable[[ApiRequest], Scope]",
+        peer: str = "",
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
         self.body = body
+        self.peer = peer
+        self.bucket: Bucket | None = None
         self.route = "none"
         self.began = monotonic()
         self._scope = scope

@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from leaderboard import runtime
-from leaderboard.api import bodies, problems
+from leaderboard.api import bodies, limits, problems
 from leaderboard.api.auth import SIGNATURE, held_credential, submitter
 from leaderboard.api.request import JSON, Answer, ApiRequest, Told, in_a_task
 from leaderboard.domain.errors import InvalidBody, InvalidIdempotencyKey, Refusal
@@ -55,6 +55,7 @@ async def _post_batch(request: ApiRequest, told: Told) -> None:
     items = bodies.read_batch(request)
     if not 1 <= len(items) <= BATCH_ITEMS:
         raise InvalidBody(f'"scores" must hold 1 to {BATCH_ITEMS} items.', errors=[{"field": "scores", "detail": f"1..{BATCH_ITEMS}"}])
+    await limits.take_batch(request, len(items))
     keys = _item_keys(request.header(b"idempotency-key"), len(items))
     asked: list[tuple[Asked, str | None]] = []
     refused: dict[int, Refusal] = {}

@@ -139,6 +139,16 @@ class StoreUnavailable(Refusal):
     code, title = "store_unavailable", "The database is not available; try again shortly"
 
 
+class RateLimited(Refusal):
+    """Too often. Nothing was stored; the same may be sent again after `retry_after_s`."""
+
+    code, title = "rate_limited", "Too many requests"
+
+    def __init__(self, detail: str = "", *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class InternalError(Refusal):
     code, title = "internal_error", "Something broke on our side"
 

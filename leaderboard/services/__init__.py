@@ -12,6 +12,7 @@ from leaderboard.index import Index
 from leaderboard.services.caching import Caching
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
+from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.signatures import Signatures
@@ -34,6 +35,7 @@ class Services:
     credentials: Credentials
     tokens: Tokens
     signatures: Signatures
+    limits: Limits
     players: Players
     submits: Submits
     totals: Totals

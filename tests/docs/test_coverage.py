@@ -32,6 +32,8 @@ DOCUMENTS = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"
 COMMANDS = sorted(path.stem for path in (ROOT / "leaderboard/management/commands").glob("[a-z]*.py"))
 CODE = [path for part in ("gaming_leaderboard", "leaderboard", "realtime") for path in sorted((ROOT / part).rglob("*.py"))]
 
+READERS = ("env.str", "_whole", "_one_of", "_list", "_rate", "_networks")  # of a variable in settings.py
+
 
 # --- Settings -----------------------------------------------------------------------------------------------------------
 
@@ -41,7 +43,7 @@ def settings_read() -> dict[str, str]:
     tree = ast.parse((ROOT / "gaming_leaderboard/settings.py").read_text())
     found = {}
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if ast.unparse(call.func) in ("env.str", "_whole", "_one_of", "_list") and isinstance(call.args[0], ast.Constant):
+        if ast.unparse(call.func) in READERS and isinstance(call.args[0], ast.Constant):
             defaults = [keyword.value for keyword in call.keywords if keyword.arg == "default"]
             found[call.args[0].value] = "".join(str(default.value) for default in defaults if isinstance(default, ast.Constant))
     return found

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from django.conf import settings
 
 from leaderboard import runtime
+from leaderboard.domain.throttle import Rate
 from realtime.desk import Desk
 from realtime.hub import Hub
 from realtime.limits import Options
@@ -56,7 +58,7 @@ async def open_house(services, cast, redis_url, ws):
         hub = Hub(
             source=services.live, layer=make_layer(redis_url), options=Options(**{"heartbeat_s": 3600, "close_grace_s": 0.1, **options})
         )
-        desk = Counter(services.submits, services.credentials, clock=runtime.utc_now, origins=frozenset())
+        desk = Counter(services.submits, services.credentials, clock=runtime.utc_now, origins=frozenset(), limits=services.limits)
         server = Server(websocket_app(lambda: hub, lambda: desk), ws=ws)
         await server.start()
         opened.append(House(server, hub, desk))
@@ -275,3 +277,18 @@ async def test_a_defect_is_an_internal_error_and_the_socket_goes_on(open_house, 
         assert "ZeroDivisionError" in caplog.text
         await client.send(type="ping")
         await client.next("pong")
+
+
+async def test_submits_take_from_the_bucket_that_rest_takes_from(open_house, cast, api, services, monkeypatch):
+    monkeypatch.setattr(settings, "RATE_LIMITS", True)
+    services.limits._rates["submit", "key"] = Rate(0.001, 3)
+    house = await open_house()
+    await api.post("/api/v1/scores/", json={"player": "ada", "score": 1}, headers=cast.auth)
+    async with house.client(cast.key) as client:
+        told = [await say(client, player="ada", score=1, id=number) for number in range(3)]
+        assert [message["type"] for message in told] == ["submitted", "submitted", "error"]
+        assert (told[2]["code"], told[2]["id"], told[2]["retry_in_ms"] > 900_000) == ("rate_limited", 2, True)
+        await client.send(type="ping")
+        assert (await client.next())["type"] == "pong"
+    assert await cast.count("gamesession") == 3
+    assert (await api.post("/api/v1/scores/", json={"player": "ada", "score": 1}, headers=cast.auth)).status_code == 429

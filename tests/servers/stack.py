@@ -31,6 +31,15 @@ POLL_S = 0.05
 TAIL_LINES = 80
 OWN = ("DATABASE_URL", "REDIS_URL", "PORT", "HOST", "STATE_DIR", "DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "CELERY_BROKER_URL")
 
+# Limits are on, as an operator has them, and nothing that a test does from its one address meets them.
+RATES = {
+    f"RATE_LIMIT_{name}": "100000:100000"
+    for name in (
+        *("SUBMIT_KEY", "SUBMIT_PLAYER", "SUBMIT_ADDRESS", "READ_KEY", "READ_PLAYER", "READ_ADDRESS"),
+        *("ADMIN_KEY", "ADMIN_PLAYER", "ADMIN_ADDRESS", "AUTH_ADDRESS"),
+    )
+}
+
 _live: "set[Stack]" = set()
 
 
@@ -166,7 +175,7 @@ def start_stack(
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = port or free_port()
-    given = {"DATABASE_URL": database_url, "PORT": str(port), "STATE_DIR": str(directory / "state"), **(env or {})}
+    given = {"DATABASE_URL": database_url, "PORT": str(port), "STATE_DIR": str(directory / "state"), **RATES, **(env or {})}
     if redis_url:
         given["REDIS_URL"] = redis_url
     clean = {name: value for name, value in os.environ.items() if name not in OWN and not name.startswith("NEW_RELIC_")}

@@ -30,6 +30,7 @@ WEB = (
     *("--ws-max-size", "65536"),  # bytes; a client's command is under 1 KiB
     *("--loop", "uvloop"),
     *("--http", "gaming_leaderboard.server:HttpProtocol", "--no-server-header"),
+    "--no-proxy-headers",  # TRUSTED_PROXIES says who is believed, by our own code
     *("--lifespan", "auto"),
     *("--timeout-graceful-shutdown", "5"),
     "--no-access-log",
