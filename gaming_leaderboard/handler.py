@@ -8,7 +8,7 @@ Django's own handler, which hops through threads several times a request. What i
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
@@ -26,7 +26,17 @@ from django.urls import Resolver404, get_resolver
 from leaderboard import metrics
 from leaderboard.api import limits, problems, proxies, routes
 from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, headers_of, in_a_task
-from leaderboard.domain.errors import BodyTooLarge, InternalError, InvalidParameter, NotFound, Refusal, StoreUnavailable
+from leaderboard.domain.errors import (
+    BodyTooLarge,
+    HeadersTooLarge,
+    InternalError,
+    InvalidParameter,
+    NotFound,
+    Refusal,
+    RequestTimeout,
+    StoreUnavailable,
+    TargetTooLong,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +44,14 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 PREFIXES = ("/api/", "/livez", "/readyz", "/metrics")
+READ_S = 30.0  # how long a request may take to come in; the largest has a few MB
+TARGET_LIMIT = 8 * 1024  # bytes of path and query: a hundred names at their longest would be more than any proxy passes on
+HEAD_LIMIT = 32 * 1024  # bytes of target, names and values: cookies and a token are a few KiB
+HEADERS_LIMIT = 100
 DEADLINE_S = 15.0  # more than every timeout below it; past it the client is told, whatever hangs
 HOSTS_HELD = 256  # spellings of this service's names that were looked at; others are looked at each time
 WITHOUT_BODY = (204, 304)
+REQUEST_TIMEOUT = 408
 
 
 class ClientGone(Exception):
@@ -71,9 +86,9 @@ class ApiHandler:
             finish(error)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await read_body(receive, limit=body_limit(scope["path"]))
-        except ClientGone:
+        refused = head_fault(scope.get("raw_path") or b"", scope.get("query_string", b""), scope["headers"])
+        body = refused or await self._body(scope, receive)
+        if body is None:
             return
         request = ApiRequest(
             method=scope["method"],
@@ -99,6 +114,16 @@ class ApiHandler:
     async def _go_on_when(self, admitted: Awaitable[None], request: ApiRequest, finish: Told) -> None:
         await admitted
         self._go_on(request, finish)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes | Refusal | None:
+        """None if the client is gone."""
+        try:
+            async with asyncio.timeout(READ_S):
+                return await read_body(receive, limit=body_limit(scope["path"]))
+        except TimeoutError:
+            return RequestTimeout(f"The body did not come in within {READ_S:g} s.")
+        except ClientGone:
+            return None
 
     # --- The end of a request ----------------------------------------------------------------------------------------
 
@@ -184,6 +209,16 @@ def body_limit(path: str) -> int:
     return limit
 
 
+def head_fault(path: bytes, query: bytes, headers: Iterable[Header]) -> Refusal | None:
+    """What is wrong with the size of a request's head."""
+    if len(path) + len(query) > TARGET_LIMIT:
+        return TargetTooLong(f"Path and query have at most {TARGET_LIMIT} bytes.")
+    sizes = [len(name) + len(value) for name, value in headers]
+    if len(sizes) > HEADERS_LIMIT or sum(sizes) + len(path) + len(query) > HEAD_LIMIT:
+        return HeadersTooLarge(f"A request has at most {HEADERS_LIMIT} headers and {HEAD_LIMIT} bytes of them.")
+    return None
+
+
 def too_large(limit: int) -> BodyTooLarge:
     return BodyTooLarge(f"This route takes at most {limit} bytes.")
 
@@ -229,6 +264,8 @@ async def _pieces(response: StreamingHttpResponse) -> AsyncGenerator[bytes, None
 
 async def _send(request: ApiRequest, answer: Answer, receive: Receive, send: Send) -> None:
     headers = [*answer.headers, (b"x-request-id", request.request_id.encode())]
+    if answer.status == REQUEST_TIMEOUT:
+        headers.append((b"connection", b"close"))  # the rest may come at any time: it is no next request
     if answer.stream is None and answer.status not in WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

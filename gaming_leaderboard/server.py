@@ -20,14 +20,25 @@ from urllib.parse import unquote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gaming_leaderboard.handler import PREFIXES, WITHOUT_BODY, ApiHandler, body_limit, too_large
+from gaming_leaderboard.handler import (
+    HEAD_LIMIT,
+    HEADERS_LIMIT,
+    PREFIXES,
+    READ_S,
+    TARGET_LIMIT,
+    WITHOUT_BODY,
+    ApiHandler,
+    body_limit,
+    head_fault,
+    too_large,
+)
 from leaderboard.api import problems, proxies
 from leaderboard.api.request import Answer, ApiRequest, Header, Scope, headers_of, in_a_task
-from leaderboard.domain.errors import InternalError
+from leaderboard.domain.errors import HeadersTooLarge, InternalError, Refusal
 
 log = logging.getLogger(__name__)
 
-READ_S = 30.0  # how long a request may take to come in; the largest has a few MB
+READ_LIMIT = 16 * 1024 * 1024  # bytes of one request, of which most are thrown away: past it the connection is closed
 
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
 _LEAVE_TO_ASGI = frozenset((b"cookie", b"expect", b"upgrade"))
@@ -44,6 +55,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     _exchange: "Exchange | None" = None
     _is_reading = False  # a request has begun to come in and is not whole
+    _in_head = False  # and neither are its headers
+    _piece = _come = 0  # bytes of the present piece; and of what came after the piece in which the request began
     _since = 0.0  # when the last answer was given, or the request that is coming in began
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -51,7 +64,31 @@ class HttpProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
         self._set_timer(self.timeout_keep_alive)
 
+    def data_received(self, data: bytes) -> None:
+        """The parser puts no bound on a head, or on what a body in chunks comes with."""
+        self._piece = len(data)
+        self._come += len(data)
+        super().data_received(data)
+        if self._is_reading and self._come > (HEAD_LIMIT if self._in_head else READ_LIMIT):
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        if self.api is not None and self._in_head and self._is_free():
+            self._refuse(HeadersTooLarge(f"A request has at most {HEAD_LIMIT} bytes of headers."), self.api)
+        self.transport.close()
+
+    def _refuse(self, fault: Refusal, api: ApiHandler) -> None:
+        """Answer a request that is not read any further; the connection ends with it."""
+        self.url = self.url[:100]
+        self.cycle = self._exchange = Exchange(self, api, {})  # type: ignore[assignment]
+        self._exchange.refuse(fault)
+
+    def _is_free(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
     def on_message_begin(self) -> None:
+        self._in_head = True
+        self._come = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -60,11 +97,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._come + self._piece > HEAD_LIMIT or len(self.headers) > HEADERS_LIMIT or len(self.url) > TARGET_LIMIT:
+            fault = head_fault(self.url, b"", self.headers)
+            if fault is not None and self.api is not None and self._is_free():
+                self._refuse(fault, self.api)
+                return
         headers = headers_of(self.headers)
         if self.api is not None and self._may_go_straight(headers):
             self.cycle = self._exchange = Exchange(self, self.api, headers)  # type: ignore[assignment]  # what uvicorn asks of a cycle, it has
             return
-        self._is_reading = False
         url, lines, expect = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, lines, expect
@@ -87,7 +129,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _may_go_straight(self, headers: dict[bytes, bytes]) -> bool:
         return (
             self._is_plain
-            and (self.cycle is None or self.cycle.response_complete)
+            and self._is_free()
             and self.url.startswith(_PREFIXES)
             and _LEAVE_TO_ASGI.isdisjoint(headers)
             and not self.flow.write_paused
@@ -207,6 +249,11 @@ class Exchange:
         elif self._parts is not _REFUSED:
             self._parts = _REFUSED
             self._api.begin(self._request, self._answer, refused=too_large(self._limit))
+
+    def refuse(self, fault: Refusal) -> None:
+        """What comes of the request is thrown away, and nothing after it is read."""
+        self._parts, self.keep_alive = _REFUSED, False
+        self._api.begin(self._request, self._answer, refused=fault)
 
     def begin(self) -> None:
         if self._parts is not _REFUSED:

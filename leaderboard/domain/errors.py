@@ -43,6 +43,20 @@ class BodyTooLarge(Refusal):
     code, title = "body_too_large", "The body is larger than this route takes"
 
 
+class TargetTooLong(Refusal):
+    code, title = "target_too_long", "The path and query are longer than any of ours"
+
+
+class HeadersTooLarge(Refusal):
+    code, title = "headers_too_large", "The request has too many headers, or too long ones"
+
+
+class RequestTimeout(Refusal):
+    """The request did not come in whole in time. Nothing was stored."""
+
+    code, title = "request_timeout", "The request took too long to come in"
+
+
 class UnsupportedMediaType(Refusal):
     code, title = "unsupported_media_type", "The body must be application/json"
 

@@ -123,3 +123,44 @@ async def test_a_body_is_refused_as_soon_as_it_is_too_large() -> None:
     await ApiHandler()(scope, receive, send)
     assert sent[0]["status"] == 413
     assert taken == 1 + settings.BODY_LIMIT // 10_000
+
+
+async def test_a_body_that_trickles_in_is_refused_by_its_deadline_under_any_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler, "READ_S", 0.1)
+
+    async def receive() -> Any:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    status, headers, body = await _asked(receive)
+    assert (status, b'"code":"request_timeout"' in body) == (408, True)
+    assert (b"connection", b"close") in headers
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"query_string": b"x" * 9_000}, 414),
+        ({"raw_path": b"/api/" + b"x" * 9_000}, 414),
+        ({"headers": [(b"host", b"localhost"), (b"x-long", b"x" * 40_000)]}, 431),
+        ({"headers": [(b"host", b"localhost"), *((b"x-%d" % number, b"") for number in range(100))]}, 431),
+    ],
+)
+async def test_a_head_that_is_too_large_is_refused_under_any_server_and_its_body_not_read(change: dict[str, Any], status: int) -> None:
+    async def receive() -> Any:
+        raise AssertionError("the body was read")
+
+    assert (await _asked(receive, **change))[0] == status
+
+
+async def _asked(receive: Any, **change: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "path": "/api/v1/scores/", "method": "POST", "headers": [(b"host", b"localhost")], "query_string": b"", **change,
+    }  # fmt: skip
+    await ApiHandler()(scope, receive, send)
+    return sent[0]["status"], sent[0]["headers"], sent[1]["body"]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -93,7 +93,10 @@ class Wire:
 
     async def is_closed(self) -> bool:
         async with asyncio.timeout(10):
-            return await self.reader.read(1) == b""
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionResetError:  # what was sent and never read makes a close a reset
+                return True
 
 
 class Site:
@@ -356,3 +359,79 @@ async def test_djangos_request_signals_come_in_pairs(site: Site, wire: Wire) -> 
         request_started.disconnect(started)
         request_finished.disconnect(finished)
     assert seen == ["started", "finished"] * 3
+
+
+# --- The size and the time of a request ----------------------------------------------------------------------------------------
+
+
+@LANES
+@pytest.mark.parametrize(
+    ("target", "lines", "status", "code"),
+    [
+        ("/api/echo/?" + "x" * 9_000, [], 414, "target_too_long"),
+        ("/api/" + "%C3%BC" * 1_500 + "/", [], 414, "target_too_long"),
+        ("/api/echo/", ["X-Long: " + "x" * 40_000], 431, "headers_too_large"),
+        ("/api/echo/", [f"X-{number}: 1" for number in range(101)], 431, "headers_too_large"),
+    ],
+    ids=["query", "path", "one header", "many headers"],
+)
+async def test_a_head_that_is_too_large_is_refused(
+    site: Site, wire: Wire, target: str, lines: list[str], status: int, code: str, lane: tuple[str, ...]
+) -> None:
+    wire.send("GET", target, *lines, *lane)
+    told, head, body = await wire.answer()
+    assert (told, code.encode() in body, "connection: close" in head) == (status, True, True)
+    assert await wire.is_closed()
+
+
+async def test_a_head_of_just_the_limits_is_taken(wire: Wire) -> None:
+    status, _, body = await wire.ask("POST", "/api/echo/?" + "x" * 8_000, *[f"X-{number}: {'x' * 200}" for number in range(97)], body=b"ok")
+    assert (status, body) == (200, b"ok")
+
+
+@pytest.mark.parametrize(
+    "start", [b"GET /api/echo/ HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"GET /api/", b"GET /boards/x/ HTTP/1.1\r\nX-Long: "]
+)
+async def test_a_head_without_an_end_is_cut_off_as_soon_as_it_is_too_large(site: Site, wire: Wire, start: bytes) -> None:
+    wire.writer.write(start)
+    assert await sent_until_cut_off(wire, b"x" * 10_000) < 20_000_000  # what the kernel's buffers hold, not what was read
+
+
+async def sent_until_cut_off(wire: Wire, piece: bytes) -> int:
+    sent = 0
+    async with asyncio.timeout(20):
+        while not wire.writer.is_closing() and not wire.reader.at_eof():
+            wire.writer.write(piece)
+            sent += len(piece)
+            with suppress(ConnectionError):
+                await wire.writer.drain()
+            await asyncio.sleep(0)
+    return sent
+
+
+async def test_many_requests_in_one_piece_are_no_large_head(site: Site, wire: Wire) -> None:
+    one = b"POST /api/echo/ HTTP/1.1\r\nHost: localhost\r\nX-Some: " + b"x" * 1_000 + b"\r\nContent-Length: 2\r\n\r\nok"
+    wire.writer.write(one * 99 + one[:500])
+    assert [(await wire.answer())[2] for _ in range(99)] == [b"ok"] * 99
+    wire.writer.write(one[500:])
+    assert (await wire.answer())[2] == b"ok"
+
+
+async def test_trailers_without_an_end_are_cut_off(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "READ_LIMIT", 100_000)
+    wire.send("POST", "/api/echo/", "Transfer-Encoding: chunked")
+    wire.writer.write(b"2\r\nok\r\n0\r\n")
+    assert await sent_until_cut_off(wire, b"X-More: " + b"x" * 10_000 + b"\r\n") < 20_000_000
+
+
+@LANES
+async def test_a_body_that_trickles_in_is_cut_off_by_its_deadline(
+    site: Site, wire: Wire, monkeypatch: pytest.MonkeyPatch, lane: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(server, "READ_S", 0.3)
+    wire.send("POST", "/api/echo/", "Content-Length: 100000", *lane)
+    async with asyncio.timeout(10):
+        while not wire.writer.is_closing() and not wire.reader.at_eof():
+            wire.writer.write(b"x")
+            await asyncio.sleep(0.02)
+    assert await wire.is_closed()
