@@ -24,14 +24,13 @@ from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
 from leaderboard import metrics
-from leaderboard.api import limits, problems, proxies, routes
+from leaderboard.api import limits, problems, proxies, routes, versions
 from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, headers_of, in_a_task
 from leaderboard.domain.errors import (
     BodyTooLarge,
     HeadersTooLarge,
     InternalError,
     InvalidParameter,
-    NotFound,
     Refusal,
     RequestTimeout,
     StoreUnavailable,
@@ -66,6 +65,7 @@ class ApiHandler:
         self._hosts: set[bytes] = set()
         self._open: dict[ApiRequest, Told] = {}  # in the order they came
         self._watch: asyncio.TimerHandle | None = None
+        self._end_of_version_1 = versions.end_of_life(settings.API_V1_DEPRECATED_AT, settings.API_V1_SUNSET_AT)
 
     def begin(self, request: ApiRequest, told: Callable[[Answer], None], *, refused: Refusal | None = None) -> None:
         """Answer a request: `told` is called once, now or later. `refused` is what the lane found wrong with it."""
@@ -136,6 +136,8 @@ class ApiHandler:
             answer = Answer(answer.status, answer.body, answer.headers + request.bucket.headers(), answer.stream)
         if b"origin" in request.headers:
             answer = self._with_cors(request, answer)
+        if self._end_of_version_1 and versions.is_version_1(request):
+            answer = answer._replace(headers=answer.headers + self._end_of_version_1)
         metrics.REQUESTS.add(request.route, request.method, answer.status)
         told(answer)
 
@@ -186,8 +188,7 @@ class ApiHandler:
         try:
             match = get_resolver().resolve(page.path_info)
         except Resolver404:
-            hint = "" if page.path_info.endswith("/") else " Paths end in a slash."
-            raise NotFound(f"There is nothing at {page.path_info!r}.{hint}") from None
+            raise versions.nothing_at(page.path_info) from None
         page.resolver_match = match
         request.route = match.route
         response: HttpResponseBase = await match.func(page, *match.args, **match.kwargs)

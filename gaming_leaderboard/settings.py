@@ -5,6 +5,7 @@ Every variable has its line in docs/operations.md; a test holds that.
 
 import os
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,6 +83,17 @@ def _networks(name: str) -> tuple[Network, ...]:
     return tuple(found)
 
 
+def _moment(name: str, raw: str) -> datetime | None:
+    """A date or a time of RFC 3339; a date alone is its midnight in UTC."""
+    if not raw:
+        return None
+    try:
+        moment = datetime.fromisoformat(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a time such as 2027-01-31T00:00:00Z, not {raw!r}") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _list(name: str, *, default: str = "") -> list[str]:
     return [item.strip() for item in env.str(name, default=default).split(",") if item.strip()]
 
@@ -92,13 +104,27 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or _generated_secret()
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CORS_ALLOWED_ORIGINS = _list("CORS_ALLOWED_ORIGINS")
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = [
+    "Deprecation",
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+]
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
 HOST = env.str("HOST", default="") or "127.0.0.1"  # where `manage.py run` listens
 PORT = _whole("PORT", default=8000, low=1, high=65535)
 LOG_FORMAT = _one_of("LOG_FORMAT", default="console", choices=("json", "console"))
 LOG_LEVEL = _one_of("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LIVE_TICK_MS = _whole("LIVE_TICK_MS", default=100, low=10, high=60_000)
+
+# What answers of version 1 say of its end, in the headers Deprecation and Sunset.
+API_V1_DEPRECATED_AT = _moment("API_V1_DEPRECATED_AT", env.str("API_V1_DEPRECATED_AT", default=""))
+API_V1_SUNSET_AT = _moment("API_V1_SUNSET_AT", env.str("API_V1_SUNSET_AT", default=""))
+if API_V1_DEPRECATED_AT and API_V1_SUNSET_AT and API_V1_SUNSET_AT < API_V1_DEPRECATED_AT:
+    raise ImproperlyConfigured("API_V1_SUNSET_AT must not be before API_V1_DEPRECATED_AT")
 
 DATABASE_URL = env.str("DATABASE_URL", default="") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"
 REDIS_URL = env.str("REDIS_URL", default="") or _embedded_redis_url()

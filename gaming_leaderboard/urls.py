@@ -10,6 +10,7 @@ urlpatterns = [
     path("readyz", health.Readyz.as_view()),
     path("metrics", health.Metrics.as_view()),
     path("api/v1/", include("leaderboard.api.urls")),
+    path("api/v2/", include("leaderboard.api.envelope")),
     path("api/", include("leaderboard.api.negotiated")),
     path("admin/", admin.site.urls),
     path("", include("realtime.urls")),

@@ -23,6 +23,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.PlayerNotAllowed: 403,
     errors.AuthoritativeBoard: 403,
     errors.NotFound: 404,
+    errors.VersionNotFound: 404,
     errors.LeaderboardNotFound: 404,
     errors.SeasonNotFound: 404,
     errors.NotRanked: 404,

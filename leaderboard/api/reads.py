@@ -24,7 +24,7 @@ from leaderboard.services.standings import Known, check_window
 
 QUERY_LENGTH = 100  # of a query that is remembered; all that are right are shorter
 
-_VERSION = "/api/v1/"
+_VERSION = "/api/v"  # where the path has it
 _NO_CACHE = (b"cache-control", b"no-cache")  # keep it, but ask whether it is still right: the next score may change it
 _PRIVATE = (b"cache-control", b"private, no-cache")
 _VARY = (b"vary", b"authorization")
@@ -159,12 +159,12 @@ def _answer(request: ApiRequest, found: Encoded, audience: Audience) -> Answer:
     policy = audience if request.path.startswith(_VERSION) else _BY_VERSION[audience]
     headers: tuple[Header, ...] = ((b"etag", found.tag), *policy)
     held = request.headers.get(b"if-none-match")
-    if held is not None and _is_held(held, found.tag):
+    if held is not None and is_held(held, found.tag):
         return Answer(304, b"", headers)
     return Answer(200, found.body, JSON + headers)
 
 
-def _is_held(held: bytes, tag: bytes) -> bool:
+def is_held(held: bytes, tag: bytes) -> bool:
     """Whether an If-None-Match names the tag: by itself, in a list, as a weak one (a proxy that compresses makes it so), or by *."""
     return held == tag or held.strip() == b"*" or tag in _TAG.findall(held)
 

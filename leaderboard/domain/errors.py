@@ -93,6 +93,10 @@ class NotFound(Refusal):
     code, title = "not_found", "No such resource"
 
 
+class VersionNotFound(Refusal):
+    code, title = "version_not_found", "The API has no such version"
+
+
 class LeaderboardNotFound(Refusal):
     code, title = "leaderboard_not_found", "No such leaderboard"
 

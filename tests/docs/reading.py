@@ -15,7 +15,21 @@ PROTOCOL = ROOT / "docs" / "protocol.md"
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
-_VARYING = {"session_id", "timestamp", "achieved_at", "epoch", "offset", "request_id", "season", "season_ends", "ms", "ticket"}
+_VARYING = {
+    "session_id",
+    "timestamp",
+    "achieved_at",
+    "epoch",
+    "offset",
+    "request_id",
+    "season",
+    "season_ends",
+    "ms",
+    "as_of",
+    "next",
+    "prev",
+    "ticket",
+}
 
 
 @dataclass(frozen=True)

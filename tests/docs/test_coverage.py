@@ -137,9 +137,9 @@ def test_no_document_names_a_check_that_is_not_there(document: Path) -> None:
 
 
 def routes(resolver: URLResolver | None = None, prefix: str = "/") -> Iterator[str]:
-    """Every path of ours with {names} in it; the routes under /api/ are those of /api/v1/ again, and the admin is Django's."""
+    """Every path of ours with {names} in it; the routes under /api/v2/ and /api/ are those of /api/v1/ again, and the admin is Django's."""
     for entry in (resolver or get_resolver()).url_patterns:
-        path = prefix + re.sub(r"<\w+:(\w+)>", r"{\1}", str(entry.pattern))
+        path = prefix + re.sub(r"<\w+:(\w+)>", r"{\1}", str(entry.pattern)).replace("api/v2/", "api/v1/")
         if path == "/admin/" or (path.startswith("/api/") and not path.startswith("/api/v1/") and path != "/api/"):
             yield path if path == "/admin/" else path.replace("/api/", "/api/v1/", 1)
         elif isinstance(entry, URLResolver):
