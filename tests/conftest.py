@@ -79,6 +79,10 @@ async def cast(services: Services, database_url: str) -> Cast:
     return await Cast.enter(services, database_url)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write the recorded answers of tests/api/recorded anew")
+
+
 SLOW_KINDS = ("postgres", "server")
 SLOW_FIXTURES = {"postgres_server", "postgres_database", "stack", "new_stack", "chromium", "page"}
 
