@@ -44,6 +44,11 @@ def read_ticket(request: ApiRequest) -> TicketBody:
     return body
 
 
+def read_as(decoder: Any, request: ApiRequest) -> Any:
+    """The body in the shape of a msgspec decoder. Raises InvalidBody or UnsupportedMediaType."""
+    return _decode(decoder, _checked(request))
+
+
 def decode_score(raw: bytes | msgspec.Raw) -> Asked:
     decoded: Asked = _decode(_score, raw)
     return decoded

@@ -32,7 +32,8 @@ class ApiView(APIView):  # type: ignore[misc]  # adrf has no types
         return refused
 
     def _allowed(self) -> str:
-        return ", ".join(name.upper() for name in ("get", "head", "post") if hasattr(self, "get" if name == "head" else name))
+        methods = ("get", "head", "post", "put", "patch", "delete")
+        return ", ".join(name.upper() for name in methods if hasattr(self, "get" if name == "head" else name))
 
 
 class Scores(ApiView):

@@ -61,10 +61,11 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Up to which session the sweep has seen to it that the index has all, and on which server that was."""
+    """Up to which session and which edit the sweep has seen to it that the index has all, and on which server that was."""
 
     run_id: str
     session_id: int
+    edit_id: int = 0
 
 
 class Index(Protocol):
@@ -105,10 +106,11 @@ class Index(Protocol):
 
     async def count(self, board: BoardId) -> int: ...
 
-    async def remove(self, board: BoardId, user_ids: Sequence[int]) -> None:
+    async def remove(self, board: BoardId, user_ids: Sequence[int], *, until: int = 0) -> None:
         """Take players off a board, after SQL has committed that. A rebuild under way starts again.
 
-        A write of theirs that was under way may still come afterwards: `check_index` finds it, a rebuild takes it off.
+        `until` is the last session that is taken back: what a later one set stays, and for a day a write of what an earlier one
+        set changes nothing, however late it comes and whatever its version is. Without it such a write puts the player back.
         """
         ...
 

@@ -11,6 +11,17 @@ local function version_of(value)
   return version
 end
 
+-- The session that set the value: the last of its numbers.
+local function session_of(value)
+  local subscore = byte(value, 7) - 120
+  local at = subscore + 1 + abs(byte(value, subscore) - 128)
+  local session = 0
+  for place = at + 1, at + byte(value, at) - 128 do
+    session = session * 256 + byte(value, place)
+  end
+  return session
+end
+
 -- A value ends with the member's first part; the user is its last.
 local function member_of(value, user)
   return sub(value, byte(value, 7) - 120) .. user

@@ -1,8 +1,8 @@
 -- After parts.lua. Write entries by the version guard and tell where they stand.
--- KEYS: state, order, players
+-- KEYS: state, order, players, removed
 -- ARGV: per entry score, user, value
 -- Reply: nil if the board is cold (a rebuild under way still takes the writes), else packed {total, then per entry rank,
---        previous rank}, ranks from 1, 0 for a player that was not on the board
+--        previous rank}, ranks from 1, 0 for a player that was not on the board. What was taken back meanwhile gets the rank it would have
 -- Each command is called once for CHUNK entries where it can be: a call from Lua costs more than most of them do.
 local state, order, players = KEYS[1], KEYS[2], KEYS[3]
 local stage = redis.call('GET', state)
@@ -14,6 +14,7 @@ end
 local CHUNK = 1000 -- unpack's stack takes 8,000 values
 local call = redis.call
 local reply, told = {0}, 1
+local any_removed = call('EXISTS', KEYS[4]) == 1
 
 local function rank_of(member)
   return ready and call('ZRANK', order, member) + 1 or 0
@@ -38,6 +39,7 @@ end
 -- Write the newest entries of these players; their members, and the previous rank of each that moves, by turn.
 local function write(users, newest)
   local held = call('HMGET', players, unpack(users))
+  local taken_back = any_removed and call('HMGET', KEYS[4], unpack(users)) or {}
   local members, previous = {}, {}
   local gone, added, values = {}, {}, {}
   local removals, additions, writes = 0, 0, 0
@@ -46,6 +48,8 @@ local function write(users, newest)
     local was = before and member_of(before, user)
     if before and version_of(before) >= version_of(value) then
       members[turn] = was
+    elseif taken_back[turn] and session_of(value) <= tonumber(taken_back[turn]) then
+      members[turn] = was or false
     else
       local now = member_of(value, user)
       members[turn] = now
@@ -83,7 +87,7 @@ local function place(first, last)
   end
   local ranks = {}
   for turn = 1, #members do
-    ranks[turn] = rank_of(members[turn])
+    ranks[turn] = members[turn] and rank_of(members[turn]) or call('ZCOUNT', order, '-inf', '(' .. ARGV[newest[turn]]) + 1
   end
   for i = first, last, 3 do
     local turn = turns[ARGV[i + 1]]

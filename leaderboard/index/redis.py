@@ -3,6 +3,7 @@
 Keys of a board, P being the prefix: `P:{leaderboard}:season:` and
 - `order`    the sorted set; its bytes are explained in `encoding`
 - `players`  the hash user -> value; it holds one field more, the mark of the rebuild that filled it
+- `removed`  the hash user -> last session of what was taken back, for REMOVED_S; missing on most boards
 - `state`    "ready", or the generation of the rebuild under way, which expires with its lease; missing: cold
 And `P:ledger:{chunk}`, a bitmap of the sessions that were recorded (see `ledger`); `P:mark`, the sweep's mark.
 """
@@ -31,6 +32,7 @@ REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means 
 PAGE_LIMIT = 5_000  # entries a read: Lua's stack takes 8,000, and the server is held up for some 5 ms
 FILL_CHUNK = 500  # entries a fill script: holds the server up for some 1.5 ms
 FILL_CHUNKS = 10  # fill scripts a round trip
+REMOVED_S = 86_400  # how long a write of what was taken back is known as such: a process may hold one until its next submit
 FORGET_CHUNK = 1_000  # keys a SCAN step looks at
 
 _FOLDER = Path(__file__).parent
@@ -78,7 +80,7 @@ class RedisIndex:
         if not batch:
             return {}
         records = self._take_records()
-        places = [PLACE.command(self._keys(board), _packed(entries)) for board, entries in batch.items()]
+        places = [PLACE.command(self._keys_and_removed(board), _packed(entries)) for board, entries in batch.items()]
         replies = await self._client.pipeline([*records, *places])
         return {board: _placing(reply) for board, reply in zip(batch, replies[len(records) :], strict=True)}
 
@@ -125,8 +127,9 @@ class RedisIndex:
     async def count(self, board: BoardId) -> int:
         return (await self.top(board, limit=0)).total
 
-    async def remove(self, board: BoardId, user_ids: Sequence[int]) -> None:
-        await self._client.call(REMOVE.command(self._keys(board), map(encode_number, user_ids)))
+    async def remove(self, board: BoardId, user_ids: Sequence[int], *, until: int = 0) -> None:
+        arguments = (b"%d" % until, b"%d" % REMOVED_S, *map(encode_number, user_ids))
+        await self._client.call(REMOVE.command(self._keys_and_removed(board), arguments))
 
     async def ready(self, boards: Sequence[BoardId]) -> list[bool]:
         if not boards:
@@ -156,10 +159,11 @@ class RedisIndex:
             await self._client.pipeline([(b"UNLINK", *self._keys(board)) for board in boards])
 
     async def forget_all(self) -> int:
-        """By `players`: the key that exists as long as a board holds anything. The ledger goes too: it speaks of these boards."""
-        async for chunks in self._walk(b"%s:ledger:*" % self._prefix.encode()):
-            if chunks:
-                await self._bulk.call((b"UNLINK", *chunks))
+        """By `players`: the key that exists as long as a board holds anything. What else speaks of these boards goes too."""
+        for pattern in (b"%s:ledger:*", b"%s:{*}:*:removed"):
+            async for keys in self._walk(pattern % self._prefix.encode()):
+                if keys:
+                    await self._bulk.call((b"UNLINK", *keys))
         forgotten: set[BoardId] = set()
         async for boards in self._boards():
             await self.forget(boards)
@@ -200,6 +204,10 @@ class RedisIndex:
     def _keys(self, board: BoardId) -> tuple[bytes, bytes, bytes]:
         root = b"%s:{%d}:%d:" % (self._prefix.encode(), board.leaderboard_id, board.season)
         return root + b"state", root + b"order", root + b"players"
+
+    def _keys_and_removed(self, board: BoardId) -> tuple[bytes, ...]:
+        state, order, players = self._keys(board)
+        return state, order, players, players[:-7] + b"removed"
 
     async def _read(self, script: Script, board: BoardId, *args: bytes, client: RedisClient | None = None) -> list[Any]:
         reply: list[Any] | None = await (client or self._client).call(script.command(self._keys(board), args))

@@ -68,6 +68,10 @@ class Standings:
         """Raises LeaderboardNotFound."""
         return Known(*await self._catalogs.definition(slug))
 
+    async def board(self, slug: str, *, season: str, now: datetime) -> Board:
+        """What a question names. Raises LeaderboardNotFound or SeasonNotFound."""
+        return _board(*await self.find(slug), season, now)
+
     async def boards(self, *, now: datetime, credential: Credential | None = None) -> tuple[dict[str, Any], bool]:
         """Every active leaderboard's definition that who asks may read, and whether there is a private one among them."""
         view = await self._catalogs.view()

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,7 +14,7 @@ from leaderboard.index.ledger import missing
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.live import Live
-from leaderboard.store import Store
+from leaderboard.store import EditRecord, Store
 
 Pages = AsyncIterator[list[Entry]]
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 SETTLED_S = 2.0  # a write to the index comes within INDEX_TIMEOUT_MS of its commit, or not at all
 SWEEP_PAGE = 2_000  # sessions whose entries are read at a time
+EDITS_PAGE = 500  # edits brought to the index at a time: two round trips each, and a moderator makes few
 SWEEP_RANGE = 200_000  # session ids compared at a time: some 6,000 rows of SQL
 
 
@@ -45,7 +46,7 @@ class Upkeep:
         Raises IndexUnavailable or FeedUnavailable while Redis is away: the next sweep does the work.
         """
         forgotten = await self._notice_other_server()
-        placed = await self._place_again()
+        placed = await self._place_again() + await self._show_edits()
         await self._notice_cold(now)
         return Swept(placed=placed, forgotten=forgotten, published=await self._live.update_dirty(now=now))
 
@@ -56,9 +57,10 @@ class Upkeep:
         if mark is not None and mark.run_id == run_id and await self._still_there(mark.session_id):
             return 0
         self._looks.clear()
+        last_edit = await self._store.last_edit_id()
         last = await self._store.last_session_id()  # before: a board that is rebuilt from now on has these, and later ones are looked at
         forgotten = await self._index.forget_all()
-        await self._index.set_mark(Mark(run_id, last))
+        await self._index.set_mark(Mark(run_id, last, last_edit))
         log.warning("the index starts anew", extra={"run_id": run_id, "boards": forgotten})
         return forgotten
 
@@ -79,8 +81,32 @@ class Upkeep:
         for after in range(mark.session_id, until, SWEEP_RANGE):
             last = min(after + SWEEP_RANGE, until)
             placed += await self._place_missing(await self._missing(after, last))
-            await self._index.set_mark(Mark(mark.run_id, last))
+            await self._index.set_mark(msgspec.structs.replace(mark, session_id=last))
         return placed
+
+    async def _show_edits(self) -> int:
+        """What moderators did since the last sweep: the process that did it may not have reached the index."""
+        mark = await self._index.mark()
+        edits = await self._store.edits_since(mark.edit_id, limit=EDITS_PAGE) if mark is not None else []
+        if mark is None or not edits:
+            return 0
+        await self.show(edits)
+        await self._index.set_mark(msgspec.structs.replace(mark, edit_id=edits[-1].id))
+        return len(edits)
+
+    async def show(self, edits: Sequence[EditRecord]) -> None:
+        """Bring committed edits to the index and to who watches. Coming again is harmless.
+
+        SQL is read after the index forgot the player: a score earned since then is either seen here, or placed by its own process.
+        Raises IndexUnavailable or FeedUnavailable: then the sweep does it when Redis is back.
+        """
+        for edit in edits:
+            if edit.is_removal:
+                await self._index.remove(edit.board, [edit.user_id], until=edit.until_session)
+            held = await self._store.entry(edit.board, edit.user_id)
+            if held is not None:
+                await self._index.place({edit.board: [held]})
+        await self._bell.mark_dirty(edit.board.leaderboard_id for edit in edits)
 
     async def _missing(self, after: int, until: int) -> list[int]:
         stored = await self._store.session_words(after, until)

@@ -110,6 +110,16 @@ class SessionRecord(msgspec.Struct, frozen=True):
     timestamp: datetime
 
 
+class EditRecord(msgspec.Struct, frozen=True):
+    """A moderator's edit of an entry, as far as the index has to know it."""
+
+    id: int
+    board: BoardId
+    user_id: int
+    until_session: int
+    is_removal: bool
+
+
 COUNT_ALL = 2**62  # more entries than there can be
 
 
@@ -194,6 +204,12 @@ class Store(Protocol):
     async def session_words(self, after: int, until: int) -> dict[int, int]:
         """Which sessions with after < id <= until there are: 32 ids a word, `id >> 5` -> bits `id & 31`."""
         ...
+
+    async def edits_since(self, edit_id: int, *, limit: int) -> list[EditRecord]:
+        """The first `limit` edits with a larger id, in order. None with a smaller one can still appear."""
+        ...
+
+    async def last_edit_id(self) -> int: ...
 
     async def calculate_ranks(self, board: BoardId) -> int:
         """Write each entry's present rank into its `rank` column; return how many changed."""

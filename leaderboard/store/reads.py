@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, ClassVar
 
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.store import COUNT_ALL, Player, SessionRecord, statements
+from leaderboard.store import COUNT_ALL, EditRecord, Player, SessionRecord, statements
 from leaderboard.store.rows import player_of, session_of
 
 
@@ -59,6 +59,13 @@ class Reads(ABC):
 
     async def session_words(self, after: int, until: int) -> dict[int, int]:
         return {row[0]: row[1] for row in await self._rows(statements.SESSION_WORDS, after, until)}
+
+    async def edits_since(self, edit_id: int, *, limit: int) -> list[EditRecord]:
+        rows = await self._rows(statements.EDITS_SINCE, edit_id, limit)
+        return [EditRecord(row[0], BoardId(row[1], row[2]), row[3], row[4], bool(row[5])) for row in rows]
+
+    async def last_edit_id(self) -> int:
+        return int(await self._value(statements.LAST_EDIT))
 
     async def ping(self) -> None:
         await self._value(statements.PING)

@@ -17,6 +17,10 @@ KEYS = "SELECT id, game_id, prefix, digest, scopes, expires_at, signed_only FROM
 PLAYER = "SELECT id, username, first_name, last_name FROM auth_user WHERE username = $1"
 SESSION = """
     SELECT id, user_id, game_id, score, subscore, game_mode, "timestamp" FROM leaderboard_gamesession WHERE id = $1"""
+EDITS_SINCE = """
+    SELECT id, leaderboard_id, season, user_id, until_session, total_score IS NULL
+    FROM leaderboard_entryedit WHERE id > $1 ORDER BY id LIMIT $2"""
+LAST_EDIT = "SELECT coalesce(max(id), 0) FROM leaderboard_entryedit"
 PING = "SELECT 1"
 
 # The last of the first $2 sessions after $1.

@@ -604,6 +604,34 @@ async def test_a_cancelled_rebuild_closes_its_reader_and_frees_the_lease(ready: 
 # --- Removing and forgetting -----------------------------------------------------------------------------------------
 
 
+async def test_what_was_taken_back_does_not_come_back_however_new_its_version(ready: RedisIndex) -> None:
+    """A removal tells up to which session: what a later one set is another matter, whatever its version."""
+    await ready.place({BOARD: [an_entry(ADA, 10, version=5), an_entry(BO, 20)]})
+    late = an_entry(ADA, 10**6, session_id=2**40, version=9)
+    await ready.remove(BOARD, [ADA], until=2**40)
+    placing = Placing((Placed(1, 1), Placed(1, 1)), 1)  # the rank that it would have, and Bo's
+    assert await ready.place({BOARD: [late, an_entry(BO, 20)]}) == {BOARD: placing}
+    await matches(ready, Model([an_entry(BO, 20)]))
+    anew = an_entry(ADA, 1, session_id=2**40 + 1)
+    await ready.place({BOARD: [anew]})
+    await ready.place({BOARD: [late]})
+    await ready.remove(BOARD, [ADA], until=2**40 - 1)  # an older removal comes late
+    await ready.place({BOARD: [late]})
+    assert anew in await everything(ready)
+    assert late not in await everything(ready)
+    assert await ready.ready([BOARD]) == [True]
+
+
+async def test_an_index_that_starts_anew_knows_of_no_removals(ready: RedisIndex) -> None:
+    """A restored database gives session ids out again."""
+    again = an_entry(ADA, 10**6, session_id=5, version=9)
+    await ready.remove(BOARD, [ADA], until=100)
+    await ready.forget_all()
+    await ready.rebuild(BOARD, Model([]).read())
+    await ready.place({BOARD: [again]})
+    assert await everything(ready) == [again]
+
+
 async def test_removed_players_are_gone_and_may_come_back_with_a_first_version(ready: RedisIndex) -> None:
     await ready.place({BOARD: [an_entry(ADA, 10, version=5), an_entry(BO, 20), an_entry(CY, 5)]})
     await ready.remove(BOARD, [ADA, CY, 99])

@@ -836,3 +836,19 @@ async def test_a_server_that_is_killed_and_comes_back_has_every_landed_score(own
     assert total == ground.rows("gamesession")
     assert len(await ground.landed(ground.play(ground.ada))) == 1
     await store.aclose()
+
+
+# --- Moderators' edits -------------------------------------------------------------------------------------------------
+
+
+async def test_edits_are_read_in_order_from_a_place_on(ground: Ground) -> None:
+    assert (await ground.store.last_edit_id(), await ground.store.edits_since(0, limit=5)) == (0, [])
+    for until, total in [(4, "NULL"), (5, "17"), (6, "NULL")]:
+        values = f"{ground.board().leaderboard_id}, 0, {ground.ada}, {until}, {total}, 0, '', 'user:1', '2026-05-01 12:00:00+00:00'"
+        columns = "leaderboard_id, season, user_id, until_session, total_score, subscore, reason, actor, created_at"
+        sql(ground.url, f"INSERT INTO leaderboard_entryedit ({columns}) VALUES ({values})")
+    first, *others = await ground.store.edits_since(0, limit=5)
+    assert (first.board, first.user_id, first.until_session, first.is_removal) == (ground.board(), ground.ada, 4, True)
+    assert [(edit.until_session, edit.is_removal) for edit in others] == [(5, False), (6, True)]
+    assert await ground.store.edits_since(first.id, limit=1) == others[:1]
+    assert await ground.store.last_edit_id() == others[-1].id

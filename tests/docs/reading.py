@@ -29,6 +29,8 @@ _VARYING = {
     "next",
     "prev",
     "ticket",
+    "created_at",
+    "actor",
 }
 
 

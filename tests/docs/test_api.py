@@ -44,28 +44,28 @@ class Message:
 
 
 @pytest.fixture(scope="module")
-def api_key(fresh_stack: Stack) -> str:
-    """What the last of the document's commands prints, after all of them have been run."""
+def keys(fresh_stack: Stack) -> dict[str, str]:
+    """What the last two of the document's commands print, after all of them have been run."""
     (commands,) = blocks(API, "bash")
     printed = [fresh_stack.manage(*shlex.split(line.removeprefix("python manage.py "))) for line in commands.text.splitlines()]
-    return printed[-1].strip()
+    return {"$ADMIN_KEY": printed[-2].strip(), "$API_KEY": printed[-1].strip()}
 
 
 @pytest.fixture(scope="module")
-def signing_secret(fresh_stack: Stack, api_key: str) -> str:
-    return fresh_stack.manage("shell", "--no-imports", "-c", SECRET.format(api_key.split("_")[1])).strip()
+def signing_secret(fresh_stack: Stack, keys: dict[str, str]) -> str:
+    return fresh_stack.manage("shell", "--no-imports", "-c", SECRET.format(keys["$API_KEY"].split("_")[1])).strip()
 
 
 @pytest.fixture(scope="module")
-def answers(fresh_stack: Stack, api_key: str, signing_secret: str) -> dict[int, httpx.Response]:
+def answers(fresh_stack: Stack, keys: dict[str, str], signing_secret: str) -> dict[int, httpx.Response]:
     """Every example's answer, by the line of its request. They are a story: all are sent, in order, once."""
     with httpx.Client(base_url=fresh_stack.url) as client:
-        return {request.line: _send(client, _signed(Message.read(request), signing_secret), api_key) for request, _ in EXAMPLES}
+        return {request.line: _send(client, _signed(Message.read(request), signing_secret), keys) for request, _ in EXAMPLES}
 
 
-def _send(client: httpx.Client, request: Message, api_key: str) -> httpx.Response:
+def _send(client: httpx.Client, request: Message, keys: dict[str, str]) -> httpx.Response:
     method, path = request.first.split(" ")
-    headers = {name: value.replace("$API_KEY", api_key) for name, value in request.headers.items()}
+    headers = {name: " ".join(keys.get(word, word) for word in value.split(" ")) for name, value in request.headers.items()}
     return client.request(method, path, headers=headers, content=request.body)
 
 
