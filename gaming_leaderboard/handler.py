@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, get_resolver
 
+from gaming_leaderboard.pages import protect
 from leaderboard import metrics
 from leaderboard.api import limits, problems, proxies, routes, versions
 from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, headers_of, in_a_task
@@ -178,6 +179,7 @@ class ApiHandler:
         except BaseException:
             await request_finished.asend(sender=type(self))
             raise
+        protect(response)
         if isinstance(response, StreamingHttpResponse):
             told(Answer(response.status_code, b"", _headers(response), _pieces(response)))
         elif isinstance(response, HttpResponse):

@@ -114,6 +114,10 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-ID",
 ]
 CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
+# Whether browsers come by https, usually through a proxy. Off, so that a laptop's plain http works, cookies and all.
+HTTPS = _one_of("HTTPS", default="false", choices=("true", "false")) == "true"
+HSTS_SUBDOMAINS = _one_of("HSTS_SUBDOMAINS", default="false", choices=("true", "false")) == "true"
+STAFF_SECOND_FACTOR = _one_of("STAFF_SECOND_FACTOR", default="on" if HTTPS else "off", choices=("on", "off")) == "on"
 HOST = env.str("HOST", default="") or "127.0.0.1"  # where `manage.py run` listens
 PORT = _whole("PORT", default=8000, low=1, high=65535)
 LOG_FORMAT = _one_of("LOG_FORMAT", default="console", choices=("json", "console"))
@@ -178,6 +182,7 @@ INSTALLED_APPS = [
     "realtime",
 ]
 MIDDLEWARE = [
+    "gaming_leaderboard.pages.pages_are_protected",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -213,6 +218,13 @@ STATICFILES_DIRS = [("clients", BASE_DIR / "clients" / "js" / "src")]  # the pag
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step to forget; a deployment may still run it
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HSTS_SUBDOMAINS
+# The proxy overwrites it. Who comes past the proxy and forges it only keeps itself from being sent to https.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 
 
 def _database() -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """A signed-in browser submits for itself, with its CSRF token, and nothing else. Against the running service, signed in for real."""
 
+import re
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from leaderboard.api import urls
 from tests.servers.stack import Stack
 
 PASSWORD = "correct horse battery"
@@ -62,6 +64,25 @@ def test_an_ended_session_is_nobody(browser: httpx.Client) -> None:
     browser.cookies.set("sessionid", "gone")
     response = browser.post("/api/v1/scores/", json=BODY, headers={"X-CSRFToken": browser.cookies["csrftoken"]})
     assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+
+
+WRITES = [
+    (method, "/api/v1/" + re.sub(r"<\w+:\w+>", "global", str(route.pattern)))
+    for route in urls.urlpatterns
+    for method in ("post", "put", "patch", "delete")
+    if hasattr(getattr(route.callback, "view_class", None), method)
+]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_a_forged_request_of_another_site_writes_nothing(browser: httpx.Client, stack: Stack, method: str, path: str) -> None:
+    """CSRF: the browser sends the cookies along, and that is all the other site can make it do."""
+    state = "from leaderboard.models import *; print([m.objects.count() for m in (GameSession, EntryEdit, Leaderboard, ApiKey)])"
+    before = stack.manage("shell", "-v0", "-c", state)
+    answer = browser.request(method, path, json=BODY, headers={"Origin": "https://elsewhere.example"})
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert stack.manage("shell", "-v0", "-c", state) == before
 
 
 @pytest.mark.parametrize("path", ["", "leaderboard/", "leaderboard/add/", "leaderboardentry/", "gamesession/", "apikey/", "game/"])
