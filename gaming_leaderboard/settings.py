@@ -168,7 +168,7 @@ CATALOG_MAX_AGE_MS = 1_000  # how old definitions may be for reads; commits alwa
 # --- Django --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "daphne",  # first: it serves `runserver`
-    "django.contrib.admin",
+    "gaming_leaderboard.apps.StaffAdmin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -178,6 +178,8 @@ INSTALLED_APPS = [
     "channels",
     "rest_framework",
     "adrf",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "leaderboard",
     "realtime",
 ]
@@ -198,6 +200,7 @@ ASGI_APPLICATION = "asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "gaming_leaderboard" / "templates"],  # before the admin's own of the same name
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -218,6 +221,8 @@ STATICFILES_DIRS = [("clients", BASE_DIR / "clients" / "js" / "src")]  # the pag
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step to forget; a deployment may still run it
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+OTP_TOTP_ISSUER = "Gaming Leaderboard"
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS

@@ -16,8 +16,6 @@ from leaderboard.models import ApiKey, Game, GameSession, Leaderboard, Leaderboa
 ACTION_TIMEOUT_S = 20.0
 AWAY = (CacheUnavailable, FeedUnavailable, Refusal, TimeoutError)
 
-admin.site.site_header = admin.site.site_title = "Gaming Leaderboard"
-
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False  # a million rows are not counted for a heading
