@@ -118,6 +118,10 @@ CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
 HTTPS = _one_of("HTTPS", default="false", choices=("true", "false")) == "true"
 HSTS_SUBDOMAINS = _one_of("HSTS_SUBDOMAINS", default="false", choices=("true", "false")) == "true"
 STAFF_SECOND_FACTOR = _one_of("STAFF_SECOND_FACTOR", default="on" if HTTPS else "off", choices=("on", "off")) == "on"
+WS_ALLOWED_ORIGINS = _list("WS_ALLOWED_ORIGINS", default="*")
+for _origin in WS_ALLOWED_ORIGINS:
+    if _origin != "*" and not (urlsplit(_origin).netloc and _origin == "{0.scheme}://{0.netloc}".format(urlsplit(_origin))):
+        raise ImproperlyConfigured(f"WS_ALLOWED_ORIGINS must be * or origins such as https://game.example, not {_origin!r}")
 HOST = env.str("HOST", default="") or "127.0.0.1"  # where `manage.py run` listens
 PORT = _whole("PORT", default=8000, low=1, high=65535)
 LOG_FORMAT = _one_of("LOG_FORMAT", default="console", choices=("json", "console"))

@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from leaderboard.domain.errors import NotFound
 from realtime.desk import Desk
 from realtime.hub import Hub
-from realtime.protocol import DEFAULT_TOP, size_of_text
+from realtime.protocol import DEFAULT_TOP, SUBPROTOCOL, size_of_text
 from realtime.server import EXTENSION
 from realtime.session import Session
 from realtime.wire import AsgiWire, Receive, Send
@@ -35,7 +35,8 @@ class CommandConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return  # gone before it came
-        await send({"type": "websocket.accept"})
+        spoken = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None  # never one that a ticket is in
+        await send({"type": "websocket.accept", "subprotocol": spoken})
         session = Session(self.hub, self.desk)
         take_over = scope.get("extensions", {}).get(EXTENSION)
         wire = take_over(session, self.hub.options) if take_over else None
@@ -67,7 +68,7 @@ class CommandConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
 
     async def _open(self, session: Session, scope: Scope) -> None:
         async def opening() -> None:
-            session.bearer = await self.desk.admit(scope)
+            session.outbox.bearer = await self.desk.admit(scope)
             await self.open(session, scope)
 
         await session.open(opening)

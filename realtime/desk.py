@@ -1,30 +1,33 @@
 """Where sockets hand in scores: who they are, and then the one road that REST takes too.
 
-A game server says who it is by `Authorization: Api-Key <key>` in its handshake. A browser's page is known by its user's session
-cookie, but only a page of this site or of one that the operator lists: a browser sends the cookie with every site's handshakes,
-and there is no CSRF token in one.
+A game server says who it is by an `Authorization` header in its handshake, as over REST. A browser's page can't send one: it brings a
+ticket among the subprotocols, or is known by its user's session cookie. A browser sends the cookie with every site's handshakes, and there
+is no CSRF token in one; so a page that brings either must be of this site or of one that the operator lists. Without both it may
+watch what is public, wherever it is from.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, parse_cookie
 
-from leaderboard.domain.errors import NotAuthenticated, Refusal
+from leaderboard.domain.errors import BadMessage, NotAuthenticated, OriginNotAllowed, Refusal
 from leaderboard.services.checking import Asked
 from leaderboard.services.credentials import Credential, Credentials, signed_in
 from leaderboard.services.limits import SUBMIT, Limits
 from leaderboard.services.submit import Answer, Submits
 from leaderboard.throttle.redis import Bucket
+from realtime.protocol import TICKET
 
 SESSION_AGE_S = 5.0  # how old what is known of a browser's session may be when it submits
-SIGN_IN = 'A submit needs "Authorization: Api-Key <key>" in the handshake, or a signed-in browser on a page of this site.'
+SECRETS = ("ticket", "token", "access_token", "api_key")  # what clients may take an address to be the place for
+SIGN_IN = 'A submit needs "Authorization: Api-Key <key>" or a ticket of a player in the handshake, or a signed-in browser on an own page.'
 
 Outcome = Answer | BaseException
 Told = Callable[[Outcome], None]
@@ -32,9 +35,10 @@ Scope = Mapping[str, Any]
 
 
 class Bearer(Protocol):
-    """Who is at the other end of a socket; asked again at every submit, since keys are revoked and sessions end."""
+    """Who is at the other end of a socket; asked again at every submit, and once a second for private boards: rights end."""
 
     is_key: bool
+    of_game: bool  # else it opens no private board
 
     def held(self, now: datetime) -> Credential | None:
         """Without I/O; None if that can't say. Raises NotAuthenticated."""
@@ -46,6 +50,8 @@ class Bearer(Protocol):
 
 
 class HeaderBearer:
+    of_game = True
+
     def __init__(self, credentials: Credentials, header: bytes, *, is_key: bool) -> None:
         self._credentials, self._header = credentials, header
         self.is_key = is_key
@@ -60,7 +66,7 @@ class HeaderBearer:
 class BrowserBearer:
     """Looked up at the first submit: most pages only watch."""
 
-    is_key = False
+    is_key = of_game = False
 
     def __init__(self, session_key: str) -> None:
         self._session_key = session_key
@@ -79,9 +85,10 @@ class BrowserBearer:
 
 
 class Desk:
-    """One per process and event loop. `clock` says what time it is; `origins` are the other sites whose pages may submit.
+    """One per process and event loop. `clock` says what time it is; `origins` are the other sites whose pages may act for who they are.
 
-    A submit takes from the bucket that one over REST takes from; without `limits` from none.
+    `watch_origins` are those whose pages may watch as nobody, "*" for all. A submit takes from the bucket that one over REST takes from;
+    without `limits` from none.
     """
 
     def __init__(
@@ -91,23 +98,35 @@ class Desk:
         *,
         clock: Callable[[], datetime],
         origins: frozenset[str],
+        watch_origins: frozenset[str] = frozenset("*"),
         limits: Limits | None = None,
     ) -> None:
         self._submits, self._credentials, self._limits = submits, credentials, limits
-        self._clock, self._origins = clock, origins
+        self._clock, self._origins, self._watch_origins = clock, origins, watch_origins
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def admit(self, scope: Scope) -> Bearer | None:
-        """Whose socket this is by its handshake; None for nobody's, which may watch. Raises NotAuthenticated for a key that is none."""
+        """Whose socket this is by its handshake; None for nobody's, which may watch what is public.
+
+        Raises NotAuthenticated for a credential that is none, OriginNotAllowed, and BadMessage for one in the address.
+        """
+        _check_address(scope["query_string"])
         headers = dict(scope["headers"])
-        told = headers.get(b"authorization")
-        if told is not None:
-            credential = await self._credentials.find(told, now=self._clock())
-            return HeaderBearer(self._credentials, told, is_key=credential.is_key)
+        told, origin = headers.get(b"authorization"), headers.get(b"origin")
+        if told is not None:  # no browser's page can send it, so no page was tricked into sending it
+            return await self._holder(told)
+        ticket = next((name.removeprefix(TICKET) for name in scope.get("subprotocols", ()) if name.startswith(TICKET)), None)
         session_key = parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
-        if session_key and self._is_own_page(scope, headers):
-            return BrowserBearer(session_key)
-        return None
+        if origin is not None:
+            self._check_origin(scope, headers, acts=bool(ticket is not None or session_key))
+        if ticket is not None:
+            return await self._holder(b"Ticket " + ticket.encode("latin-1", "replace"))
+        return BrowserBearer(session_key) if session_key and origin is not None else None
+
+    async def _holder(self, header: bytes) -> HeaderBearer:
+        now = self._clock()
+        credential = self._credentials.held(header, now=now) or await self._credentials.find(header, now=now)
+        return HeaderBearer(self._credentials, header, is_key=credential.is_key)
 
     def submit(self, asked: Asked, key: str | None, *, bearer: Bearer | None, told: Told) -> None:
         """Store one score and tell its answer or what went wrong, once, now or later. `key` is its idempotency key."""
@@ -147,6 +166,13 @@ class Desk:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _check_origin(self, scope: Scope, headers: Mapping[bytes, bytes], *, acts: bool) -> None:
+        """Raises OriginNotAllowed. `acts`: the handshake says who it is."""
+        if (not acts and "*" in self._watch_origins) or self._is_own_page(scope, headers):
+            return
+        if acts or headers[b"origin"].decode("latin-1") not in self._watch_origins:
+            raise OriginNotAllowed("Pages of this origin may not act for who they are here; see CORS_ALLOWED_ORIGINS." if acts else "")
+
     def _is_own_page(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         origin = headers.get(b"origin", b"").decode("latin-1")
         if origin in self._origins:
@@ -163,3 +189,9 @@ class Desk:
         # Behind a proxy that does not say so, a secure page comes as plain ws; a plain page must not use a secure one's socket.
         schemes = ("https",) if scope.get("scheme") == "wss" else ("http", "https")
         return parts.scheme in schemes and parts.netloc.lower() == host.lower()
+
+
+def _check_address(query: bytes) -> None:
+    """Raises BadMessage. An address ends up in logs, histories and Referer headers."""
+    if query and any(name.lower() in SECRETS for name in parse_qs(query.decode("latin-1"), keep_blank_values=True)):
+        raise BadMessage("a secret must not be in an address: send it as Authorization, or as the subprotocol ticket.<ticket>")

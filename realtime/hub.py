@@ -5,7 +5,8 @@ In: frames from the channel layer, commands from consumers. Out: outboxes that a
 The layer is at-most-once, so it is believed only as far as the numbers fit. A gap in the offsets fetches what is missing at
 once; a poll of all positions, one round trip a second, finds what nothing arrived for. When the layer stays deaf its
 subscription is made anew. Redis being away is a state: watchers are told once, the poll goes on, and afterwards every board
-is caught up. Every wait has a timeout, and every task is owned and cancelled here.
+is caught up. Another look, once a second and whether or not Redis is there, drops who may not watch any more. Every wait has a
+timeout, and every task is owned and cancelled here.
 """
 
 import asyncio
@@ -13,12 +14,14 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from leaderboard.domain.errors import LeaderboardNotFound, Overloaded, Refusal, StoreUnavailable, TooMany
 from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State
+from leaderboard.services.credentials import check_may_read
 from realtime.board import Board, Standing, Step, Subscription
 from realtime.limits import Options
 from realtime.link import Layer, Link, LinkError
@@ -28,19 +31,26 @@ from realtime.protocol import CloseCode, bye_text, error_text, is_slug
 from realtime.source import OFFLINE, LeaderboardInfo, Source
 from realtime.wire import Wire
 
+if TYPE_CHECKING:
+    from realtime.desk import Bearer
+
 logger = logging.getLogger(__name__)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Hub:
     """`layer` must be the hub's own: it is flushed when it stays deaf. Create it where the loop runs."""
 
-    def __init__(self, *, source: Source, layer: Layer, options: Options | None = None) -> None:
+    def __init__(self, *, source: Source, layer: Layer, options: Options | None = None, clock: Callable[[], datetime] = _utc_now) -> None:
         self.options = options or Options()
         self.counters = Counters()
         self.live = True  # whether Redis answers
         self.closing = False
         self._started = False
-        self._source = source
+        self._source, self._clock = source, clock
         self._boards: dict[int, Board] = {}
         self._outboxes: set[Outbox] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,6 +72,7 @@ class Hub:
         elif not self._started:
             self._started = True
             self._spawn(self._poll())
+            self._spawn(self._guard())
             self._spawn(self._beat())
             self._spawn(self._watch_slow())
         return outbox
@@ -87,9 +98,11 @@ class Hub:
         """Owe the socket the board: the frames after `since` if they can be had, else a snapshot; then every frame.
 
         `top` is a watched size. A subscription to the same board is replaced.
-        Raises LeaderboardNotFound, TooMany or StoreUnavailable.
+        Raises LeaderboardNotFound, NotAuthenticated, Forbidden, TooMany or StoreUnavailable.
         """
         info = await self._resolve(slug)
+        if not info.is_public:
+            await self._check_may_watch(info, outbox.bearer)
         if info.slug not in outbox.subscriptions and len(outbox.subscriptions) >= self.options.subscriptions:
             raise TooMany(f"at most {self.options.subscriptions} subscriptions per socket")
         board = self._board(info)
@@ -294,6 +307,60 @@ class Hub:
                 return await self._source.frames_since(board.info.id, since)
         except TimeoutError as error:
             raise FeedUnavailable from error
+
+    # --- Rights ----------------------------------------------------------------------------------------------------------
+
+    async def _check_may_watch(self, info: LeaderboardInfo, bearer: "Bearer | None") -> None:
+        """Raises NotAuthenticated, Forbidden or LeaderboardNotFound."""
+        now = self._clock()
+        check_may_read(info, (bearer.held(now) or await bearer.find(now)) if bearer is not None and bearer.of_game else None)
+
+    async def _guard(self) -> None:
+        """Rights end while sockets watch: keys are revoked, tickets expire, boards are made private."""
+        while not self.closing:
+            await asyncio.sleep(self.options.guard_s)
+            try:
+                await self._guard_once()
+            except (StoreUnavailable, TimeoutError) as error:
+                logger.warning("the rights of watchers can't be looked at: %s", error)
+            except Exception:
+                logger.exception("a look at the rights of watchers failed")
+
+    async def _guard_once(self) -> None:
+        boards = list(self._boards.values())
+        if not boards:
+            return
+        async with asyncio.timeout(self.options.state_timeout_s):
+            infos = await self._source.infos([board.info.id for board in boards])
+        for board, info in zip(boards, infos, strict=True):
+            if info is None or info.slug != board.info.slug:
+                self._forget(board, LeaderboardNotFound(f"no leaderboard {board.info.slug}"))
+            else:
+                board.info = info
+                if not info.is_public:
+                    await self._drop_strangers(board)
+
+    async def _drop_strangers(self, board: Board) -> None:
+        """What is known was looked up just now, so a credential that is not held is none any more."""
+        now = self._clock()
+        for count, outbox in enumerate(list(board.subscriptions), 1):
+            try:
+                check_may_read(board.info, outbox.bearer.held(now) if outbox.bearer is not None else None)
+            except Refusal as refusal:
+                self._drop(board, outbox, refusal)
+            if count % self.options.notify_batch == 0:
+                await asyncio.sleep(0)
+
+    def _drop(self, board: Board, outbox: Outbox, refusal: Refusal) -> None:
+        """A socket that watches other boards goes on with them."""
+        if outbox not in board.subscriptions:
+            return  # gone meanwhile
+        self.unsubscribe(outbox, board.info.slug)
+        if outbox.subscriptions:
+            self.counters.refused += 1
+            outbox.push(error_text(refusal))
+        else:
+            outbox.refuse(refusal)
 
     def _forget(self, board: Board, gone: Refusal) -> None:
         """The leaderboard is no more: its watchers are told and watch it no longer."""

@@ -15,6 +15,7 @@ class Options:
 
     poll_s: float = 1.0  # how late a lost frame may be noticed
     poll_backoff_s: float = 5.0  # the slowest poll while Redis is away
+    guard_s: float = 1.0  # how often rights are looked at: who loses one watches this long on, and as long as definitions are old
     call_timeout_s: float = 2.0  # a round trip to Redis takes a ms; longer means that it is away
     state_timeout_s: float = 5.0  # a state may have to be read from SQL
     heartbeat_s: float = 8.0  # the contract says at least every 10

@@ -8,6 +8,7 @@ holds up nobody, and gets one snapshot when it reads again.
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from leaderboard.domain.errors import Refusal, TooSlow
 from leaderboard.feed import NOWHERE, Position
@@ -16,6 +17,9 @@ from realtime.limits import Options
 from realtime.metrics import Counters
 from realtime.protocol import CLOSE_CODES, CloseCode, error_text, heartbeat_text, status_text
 from realtime.wire import Message, Wire
+
+if TYPE_CHECKING:
+    from realtime.desk import Bearer
 
 
 class Outbox:
@@ -29,6 +33,7 @@ class Outbox:
         "_owed",
         "_replies",
         "_told_live",
+        "bearer",
         "closing",
         "subscriptions",
         "wire",
@@ -37,6 +42,7 @@ class Outbox:
     def __init__(self, wire: Wire, *, is_live: Callable[[], bool], counters: Counters, options: Options) -> None:
         self.wire = wire
         self.subscriptions: dict[str, Subscription] = {}  # by slug
+        self.bearer: Bearer | None = None  # who submits and watches private boards, if anybody
         self.closing = False
         self._is_live = is_live
         self._told_live = True

@@ -18,6 +18,8 @@ from leaderboard.feed import Position
 from leaderboard.services.checking import Asked
 
 DEFAULT_TOP = 10
+SUBPROTOCOL = "leaderboard.v1"  # what is spoken here, for clients that name it, and
+TICKET = "ticket."  # what a browser puts before its ticket to send it beside that: the only header that its pages have a hand in
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,64}")
 
 
@@ -44,6 +46,7 @@ CLOSE_CODES: dict[str, CloseCode] = {
     "invalid_parameter": CloseCode.BAD_MESSAGE,
     "not_authenticated": CloseCode.NOT_AUTHENTICATED,
     "forbidden": CloseCode.FORBIDDEN,
+    "origin_not_allowed": CloseCode.FORBIDDEN,
     "not_found": CloseCode.UNKNOWN_BOARD,
     "leaderboard_not_found": CloseCode.UNKNOWN_BOARD,
     "too_slow": CloseCode.TOO_SLOW,

@@ -43,7 +43,7 @@ def current_hub() -> Hub:
     if loop not in _hubs:
         from leaderboard import runtime
 
-        _hubs[loop] = Hub(source=runtime.services().live, layer=channel_layers.make_backend(DEFAULT_CHANNEL_LAYER))
+        _hubs[loop] = Hub(source=runtime.services().live, layer=channel_layers.make_backend(DEFAULT_CHANNEL_LAYER), clock=runtime.utc_now)
         _exposed[loop] = metrics.expose(_hubs[loop].counters, _hubs[loop].presence)
         say_bye_at_signal(_hubs[loop], loop)
     return _hubs[loop]
@@ -55,8 +55,15 @@ def current_desk() -> Desk:
     if loop not in _desks:
         from leaderboard import runtime
 
-        services, origins = runtime.services(), frozenset(settings.CORS_ALLOWED_ORIGINS)
-        _desks[loop] = Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=origins, limits=services.limits)
+        services = runtime.services()
+        _desks[loop] = Desk(
+            services.submits,
+            services.credentials,
+            clock=runtime.utc_now,
+            origins=frozenset(settings.CORS_ALLOWED_ORIGINS),
+            watch_origins=frozenset(settings.WS_ALLOWED_ORIGINS),
+            limits=services.limits,
+        )
     return _desks[loop]
 
 

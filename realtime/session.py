@@ -13,7 +13,7 @@ from typing import Any
 from leaderboard.domain.errors import BadMessage, InternalError, Refusal, TooMany
 from leaderboard.feed import Position
 from leaderboard.services.submit import Answer
-from realtime.desk import Bearer, Desk, Outcome
+from realtime.desk import Desk, Outcome
 from realtime.hub import Hub
 from realtime.limits import TokenBucket
 from realtime.outbox import Outbox
@@ -42,14 +42,13 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 class Session:
     """A wire's listener. `begin` gives it the wire."""
 
-    __slots__ = ("_bucket", "_desk", "_full", "_holds", "_hub", "_now", "_tasks", "_under_way", "bearer", "outbox", "wire")
+    __slots__ = ("_bucket", "_desk", "_full", "_holds", "_hub", "_now", "_tasks", "_under_way", "outbox", "wire")
 
     def __init__(self, hub: Hub, desk: Desk) -> None:
         self._hub, self._desk = hub, desk
         self._now = asyncio.get_running_loop().time
         options = hub.options
         self._bucket = TokenBucket(burst=options.message_burst, per_s=options.messages_per_s, now=self._now())
-        self.bearer: Bearer | None = None  # who submits, if anybody
         self._holds = 0  # reasons not to read on
         self._under_way = 0  # submits that are not answered
         self._full = False
@@ -108,7 +107,7 @@ class Session:
         """Cheapest checks first. Raises TooMany, BadMessage or BadSubmit. A key's submits are not chatter: they are what it is for."""
         if len(payload) > self._hub.options.message_bytes:
             raise BadMessage(f"a message may have {self._hub.options.message_bytes} bytes")
-        trusted = self.bearer is not None and self.bearer.is_key
+        trusted = self.outbox.bearer is not None and self.outbox.bearer.is_key
         if not trusted:
             self._count()
         command = read_command(payload)
@@ -164,7 +163,7 @@ class Session:
     def _submit(self, command: Submit) -> None:
         self._under_way += 1
         self._weigh()
-        self._desk.submit(command, command.idempotency_key, bearer=self.bearer, told=partial(self._submitted, command.id))
+        self._desk.submit(command, command.idempotency_key, bearer=self.outbox.bearer, told=partial(self._submitted, command.id))
 
     def _submitted(self, submit_id: Id | None, outcome: Outcome) -> None:
         self._under_way -= 1

@@ -17,12 +17,22 @@ class LeaderboardInfo(Protocol):
     @property
     def slug(self) -> str: ...
 
+    @property
+    def game_id(self) -> int: ...
+
+    @property
+    def is_public(self) -> bool: ...
+
 
 class Source(Protocol):
     """Every call ends within a timeout of its own; the hub has one around it as well."""
 
     async def resolve(self, slug: str) -> LeaderboardInfo | None:
         """The leaderboard of that name, None if there is none that may be watched."""
+        ...
+
+    async def infos(self, leaderboards: Sequence[int]) -> Sequence[LeaderboardInfo | None]:
+        """What they are now, in the order asked; None for one that may not be watched any more. Raises StoreUnavailable."""
         ...
 
     async def state(self, leaderboard: int) -> State:

@@ -182,5 +182,9 @@ class TooSlow(Refusal):
     code, title = "too_slow", "The client does not keep up with the board"
 
 
+class OriginNotAllowed(Refusal):
+    code, title = "origin_not_allowed", "A page of this origin may not do that here"
+
+
 class TooMany(Refusal):
     code, title = "too_many", "Too many subscriptions or messages"

@@ -8,7 +8,6 @@ workers at once: the loser of the swap has nothing to say, because the winner re
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from leaderboard.domain.definition import Definition
@@ -30,14 +29,6 @@ log = logging.getLogger(__name__)
 WATCHED = TOPS[-1]
 SMALL_BOARD = 20_000  # entries that a rank update rebuilds by itself: about 0.2 s; larger ones get a task of their own
 SWAP_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Watchable:
-    """What a socket subscribes to."""
-
-    id: int
-    slug: str
 
 
 class Live:
@@ -121,13 +112,19 @@ class Live:
 
     # --- The watchers' side: realtime.source.Source -----------------------------------------------------------------------
 
-    async def resolve(self, slug: str) -> Watchable | None:
+    async def resolve(self, slug: str) -> Definition | None:
         """The active leaderboard of that slug, None if there is none."""
         try:
             _, definition = await self._catalogs.definition(slug)
         except LeaderboardNotFound:
             return None
-        return Watchable(definition.id, slug)
+        return definition
+
+    async def infos(self, leaderboard_ids: Sequence[int]) -> list[Definition | None]:
+        """The leaderboards as they are now, None for one that is gone or not active."""
+        view = await self._catalogs.view()
+        found = (view.definitions.get(leaderboard_id) for leaderboard_id in leaderboard_ids)
+        return [definition if definition is not None and definition.is_active else None for definition in found]
 
     async def state(self, leaderboard_id: int) -> State:
         """What was last published; published now if nothing was; read from SQL while the feed is away."""

@@ -49,6 +49,8 @@ def ranked(scores, *, name=None):
 class Leaderboard:
     id: int
     slug: str
+    game_id: int = 1
+    is_public: bool = True
     states: list = field(default_factory=list)
     frames: list = field(default_factory=list)
 
@@ -79,6 +81,10 @@ class Arena:
 
     async def resolve(self, slug):
         return self.boards.get(slug)
+
+    async def infos(self, leaderboards):
+        known = {board.id: board for board in self.boards.values()}
+        return [known.get(leaderboard) for leaderboard in leaderboards]
 
     async def state(self, leaderboard):
         self.asked.append("state")
@@ -310,10 +316,10 @@ class Server:
         await self.uvicorn.shutdown(sockets=[self._socket])
 
     @asynccontextmanager
-    async def client(self, path="/ws/", *, lazy=False, headers=None, ping_interval=20):
+    async def client(self, path="/ws/", *, lazy=False, headers=None, ping_interval=20, **more):
         """`lazy` reads only when asked to, with the smallest buffers."""
         options = {"max_queue": 1} if lazy else {"max_queue": None}
-        options |= {"additional_headers": headers, "ping_interval": ping_interval, "compression": None, "proxy": None}
+        options |= {"additional_headers": headers, "ping_interval": ping_interval, "compression": None, "proxy": None, **more}
         wire_socket = socket.socket()
         if lazy:
             wire_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
