@@ -74,6 +74,11 @@ class Entry(NamedTuple):
         """Ascending is better first; unique on a board."""
         return (self.score_key, self.subscore_key, self.session_id)
 
+    @property
+    def value(self) -> tuple[int, int]:
+        """What two entries may have in common."""
+        return (self.score_key, self.subscore_key)
+
 
 def opening(rules: Rules, *, user_id: int, score: int, subscore: int, session_id: int, achieved_ms: int) -> Entry:
     """The entry that one session makes by itself. Every entry is a `merge` of these."""

@@ -27,6 +27,7 @@ from typing import Protocol
 
 import msgspec
 
+from leaderboard.domain.ranking import Ranking
 from leaderboard.domain.score import BoardId, Entry
 
 
@@ -53,11 +54,38 @@ class Placing(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Consecutive entries; `first_rank` is the rank of the first one."""
+    """Consecutive entries; `first_rank` is the rank of the first one.
+
+    `first_shared` is what it is ranked if equals share a rank; None if that was not asked for, or of a dense rank that is not told.
+    """
 
     entries: tuple[Entry, ...]
     first_rank: int
     total: int
+    first_shared: int | None = None
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an entry stands; `shared_rank` as in a page."""
+
+    entry: Entry
+    rank: int
+    shared_rank: int | None = None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Those of some players that are on the board, in its order, and how many it holds."""
+
+    places: tuple[Place, ...]
+    total: int
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a value would stand among `others` entries, and the entry just before it."""
+
+    rank: int
+    others: int
+    ahead: Entry | None
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -92,12 +120,27 @@ class Index(Protocol):
         """Which sessions were recorded, by the words of `leaderboard.index.ledger`; those of each word that is asked for."""
         ...
 
-    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> Page:
-        """Raises IndexCold or IndexUnavailable, as do all reads."""
+    async def top(self, board: BoardId, *, limit: int, offset: int = 0, ranking: Ranking = Ranking.ORDINAL) -> Page:
+        """Raises IndexCold or IndexUnavailable, as do all reads of one board."""
         ...
 
-    async def around(self, board: BoardId, user_id: int, *, limit: int) -> Page | None:
+    async def around(self, board: BoardId, user_id: int, *, limit: int, ranking: Ranking = Ranking.ORDINAL) -> Page | None:
         """The player's entry with up to `limit` on either side; None if it is not on the board."""
+        ...
+
+    async def within(self, board: BoardId, low: int, high: int, *, limit: int, offset: int = 0, ranking: Ranking = Ranking.ORDINAL) -> Page:
+        """Of the entries with score keys from `low` to `high`, both included, those from `offset` on."""
+        ...
+
+    async def find(self, wanted: Mapping[BoardId, Sequence[int]], *, ranking: Ranking = Ranking.ORDINAL) -> dict[BoardId, Found | None]:
+        """The entries of these players, on each board as of one moment; one round trip for all boards. None for a board that is cold.
+
+        Raises IndexUnavailable.
+        """
+        ...
+
+    async def stand(self, board: BoardId, value: tuple[int, int], *, apart_from: int | None = None) -> Standing:
+        """Where a value (score key, subscore key) would stand that came last of its equals; this player's own entry does not count."""
         ...
 
     async def rank(self, board: BoardId, user_id: int) -> Page | None:

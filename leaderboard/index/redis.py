@@ -19,8 +19,9 @@ from typing import Any
 
 import msgspec
 
+from leaderboard.domain.ranking import DENSE_PLACES, Ranking
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.index import IndexCold, IndexUnavailable, Mark, Page, Placed, Placing
+from leaderboard.index import Found, IndexCold, IndexUnavailable, Mark, Page, Place, Placed, Placing, Standing
 from leaderboard.index.encoding import decode, encode, encode_number
 from leaderboard.index.ledger import CHUNK_BITS, EXPIRES_S, WORD_BITS, WORDS, words_of
 from leaderboard.redis_client import Command, RedisClient, Road, Script
@@ -39,6 +40,12 @@ _FOLDER = Path(__file__).parent
 PLACE = Script(_FOLDER, "parts.lua", "place.lua")
 TOP = Script(_FOLDER, "parts.lua", "page.lua", "top.lua")
 AROUND = Script(_FOLDER, "parts.lua", "page.lua", "around.lua")
+WITHIN = Script(_FOLDER, "parts.lua", "page.lua", "within.lua")
+TIED_TOP = Script(_FOLDER, "parts.lua", "page.lua", "ties.lua", "tied.lua", "top.lua")
+TIED_AROUND = Script(_FOLDER, "parts.lua", "page.lua", "ties.lua", "tied.lua", "around.lua")
+TIED_WITHIN = Script(_FOLDER, "parts.lua", "page.lua", "ties.lua", "tied.lua", "within.lua")
+FIND = Script(_FOLDER, "parts.lua", "ties.lua", "find.lua")
+STAND = Script(_FOLDER, "parts.lua", "page.lua", "ties.lua", "stand.lua")
 RANK = Script(_FOLDER, "parts.lua", "rank.lua")
 READY = Script(_FOLDER, "parts.lua", "ready.lua")
 RECORD = Script(_FOLDER, "record.lua")
@@ -47,8 +54,11 @@ BEGIN = Script(_FOLDER, "begin.lua")
 FILL = Script(_FOLDER, "parts.lua", "fill.lua")
 FINISH = Script(_FOLDER, "parts.lua", "finish.lua")
 ABANDON = Script(_FOLDER, "abandon.lua")
-SCRIPTS = (PLACE, TOP, AROUND, RANK, READY, RECORD, REMOVE, BEGIN, FILL, FINISH, ABANDON)
+SHARED_SCRIPTS = {TOP: TIED_TOP, AROUND: TIED_AROUND, WITHIN: TIED_WITHIN}  # the same page with what its first entry shares
+READS = (TOP, AROUND, WITHIN, *SHARED_SCRIPTS.values(), FIND, STAND, RANK)
+SCRIPTS = (PLACE, *READS, READY, RECORD, REMOVE, BEGIN, FILL, FINISH, ABANDON)
 
+_KINDS = {Ranking.ORDINAL: b"", Ranking.COMPETITION: b"competition", Ranking.DENSE: b"%d" % DENSE_PLACES}
 
 _unpack = msgspec.msgpack.Decoder(list[int]).decode
 
@@ -107,18 +117,38 @@ class RedisIndex:
         bitmaps = dict(zip(chunks, await self._client.pipeline([(b"GET", self._chunk_key(chunk)) for chunk in chunks]), strict=True))
         return {word: _word(bitmaps[word // WORDS] or b"", word % WORDS) for word in words}
 
-    async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> Page:
+    async def top(self, board: BoardId, *, limit: int, offset: int = 0, ranking: Ranking = Ranking.ORDINAL) -> Page:
         """`limit` 0 .. PAGE_LIMIT, `offset` from 0; ValueError otherwise."""
         if not 0 <= limit <= PAGE_LIMIT or offset < 0:
             raise ValueError(f"no such page: limit {limit}, offset {offset}")
-        return _page(await self._read(TOP, board, b"%d" % offset, b"%d" % limit))
+        return _page(await self._read_ranked(TOP, ranking, board, b"%d" % offset, b"%d" % limit))
 
-    async def around(self, board: BoardId, user_id: int, *, limit: int) -> Page | None:
+    async def around(self, board: BoardId, user_id: int, *, limit: int, ranking: Ranking = Ranking.ORDINAL) -> Page | None:
         """`limit` 0 .. PAGE_LIMIT / 2 - 1; ValueError otherwise."""
         if not 0 <= limit < PAGE_LIMIT // 2:
             raise ValueError(f"no such neighbourhood: {limit}")
-        reply = await self._read(AROUND, board, encode_number(user_id), b"%d" % limit)
+        reply = await self._read_ranked(AROUND, ranking, board, encode_number(user_id), b"%d" % limit)
         return _page(reply) if reply else None
+
+    async def within(self, board: BoardId, low: int, high: int, *, limit: int, offset: int = 0, ranking: Ranking = Ranking.ORDINAL) -> Page:
+        """`limit` 1 .. PAGE_LIMIT, `offset` from 0; ValueError otherwise."""
+        if not 1 <= limit <= PAGE_LIMIT or offset < 0:
+            raise ValueError(f"no such page: limit {limit}, offset {offset}")
+        return _page(await self._read_ranked(WITHIN, ranking, board, *(b"%d" % number for number in (low, high, offset, limit))))
+
+    async def find(self, wanted: Mapping[BoardId, Sequence[int]], *, ranking: Ranking = Ranking.ORDINAL) -> dict[BoardId, Found | None]:
+        """1 .. PAGE_LIMIT different players a board; ValueError otherwise."""
+        if not all(0 < len(user_ids) <= PAGE_LIMIT and len(set(user_ids)) == len(user_ids) for user_ids in wanted.values()):
+            raise ValueError("no players, too many or one twice")
+        kind = _KINDS[ranking]
+        commands = [FIND.command(self._keys(board), (kind, *map(encode_number, user_ids))) for board, user_ids in wanted.items()]
+        replies = await self._client.pipeline(commands) if commands else []
+        return {board: _found(reply) for board, reply in zip(wanted, replies, strict=True)}
+
+    async def stand(self, board: BoardId, value: tuple[int, int], *, apart_from: int | None = None) -> Standing:
+        user = b"" if apart_from is None else encode_number(apart_from)
+        others, rank, found, values = await self._read(STAND, board, b"%d" % value[0], b"%d" % value[1], user)
+        return Standing(rank, others, decode(found[0], found[1], values[0]) if found else None)
 
     async def rank(self, board: BoardId, user_id: int) -> Page | None:
         reply = await self._read(RANK, board, encode_number(user_id))
@@ -214,6 +244,11 @@ class RedisIndex:
         if reply is None:
             raise IndexCold(f"{board} is not complete")
         return reply
+
+    async def _read_ranked(self, script: Script, ranking: Ranking, board: BoardId, *args: bytes) -> list[Any]:
+        if ranking is Ranking.ORDINAL:
+            return await self._read(script, board, *args)
+        return await self._read(SHARED_SCRIPTS[script], board, *args, _KINDS[ranking])
 
     async def _rebuild_once(self, board: BoardId, generation: bytes, pages: AsyncIterator[list[Entry]]) -> int | None:
         """The number of entries read, None if the lease was lost on the way."""
@@ -312,5 +347,13 @@ def _placing(reply: bytes | None) -> Placing | None:
 
 
 def _page(reply: list[Any]) -> Page:
-    total, first_rank, found, values = reply
-    return Page(tuple(map(decode, found[::2], found[1::2], values)), first_rank, total)
+    total, first_rank, found, values, *shared = reply
+    return Page(tuple(map(decode, found[::2], found[1::2], values)), first_rank, total, (shared[0] or None) if shared else None)
+
+
+def _found(reply: list[Any] | None) -> Found | None:
+    if reply is None:
+        return None
+    total, members, values, ranks, shared = reply
+    entries = map(decode, members[::2], members[1::2], values)
+    return Found(tuple(map(Place, entries, ranks, [rank or None for rank in shared] or [None] * len(ranks))), total)

@@ -77,11 +77,20 @@ class Players:
         if held is not None:
             return held
         notices = self._notices
-        found = await self._cache.fill(NAME, [username], self._load_named) if len(username) <= NAME_LENGTH else {}
+        found = await self._cache.fill(NAME, [username], self._load_named) if _may_be(username) else {}
         if not found:
             raise NotRanked(f"There is no player {username!r}.")
         self._remember(found.values(), notices)
         return found[username]
+
+    async def known(self, usernames: Iterable[str]) -> dict[str, Player]:
+        """Those of these names that there are, by name; one look-up for those not held."""
+        players = {username: self.held(username) for username in usernames}
+        missing = [username for username, player in players.items() if player is None and _may_be(username)]
+        notices = self._notices
+        found = await self._cache.fill(NAME, missing, self._load_named, shared=len(missing) >= PAGE) if missing else {}
+        self._remember(found.values(), notices)
+        return {username: player for username, player in players.items() if player is not None} | found
 
     async def share(self, user_ids: Sequence[int]) -> None:
         """Put these players where every process finds them, if they are not there."""
@@ -110,8 +119,7 @@ class Players:
         return {str(user_id): player for user_id, player in (await self._store.players([int(key) for key in keys])).items()}
 
     async def _load_named(self, keys: list[str]) -> dict[str, Player]:
-        found = [await self._store.player(username) for username in keys]
-        return {player.username: player for player in found if player is not None}
+        return await self._store.players_named(keys)
 
     # --- What is held --------------------------------------------------------------------------------------------------
 
@@ -142,6 +150,11 @@ class Players:
                 ids.pop(user_id, None)
             for name in notice.names:
                 names.pop(name, None)
+
+
+def _may_be(username: str) -> bool:
+    """Whether SQL could hold it: PostgreSQL has no text with a zero in it."""
+    return len(username) <= NAME_LENGTH and "\0" not in username
 
 
 async def players_changed(cache: Cache, *, user_ids: Sequence[int], names: Sequence[str]) -> None:

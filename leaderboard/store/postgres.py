@@ -54,6 +54,15 @@ _NEW_ANSWERS = """
     ON CONFLICT (session_id) DO NOTHING
     RETURNING session_id"""
 _ANSWERS = "SELECT session_id, answer FROM leaderboard_submitanswer WHERE session_id = ANY ($1::bigint[])"
+# The first from each user on, who may be another: the order leaves no choice of index.
+_FIND = f"""
+    SELECT given.leaderboard_id, given.season, found.*
+    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS given (leaderboard_id, season, user_id)
+    CROSS JOIN LATERAL (
+        SELECT {statements.entry_columns(postgres_commit.ACHIEVED_MS.format(table="e"), table="e")} FROM leaderboard_leaderboardentry e
+        WHERE e.leaderboard_id = given.leaderboard_id AND e.season = given.season AND e.user_id >= given.user_id
+        ORDER BY e.user_id LIMIT 1
+    ) AS found WHERE found.user_id = given.user_id"""  # noqa: S608 - constants only
 # The last entry that is counted is looked up once a board: what is no better than that, most of a large board, is not counted.
 _RANKS = """
     WITH wanted AS MATERIALIZED (
@@ -200,6 +209,15 @@ class PostgresStore(Reads):
 
     async def players(self, user_ids: Sequence[int]) -> dict[int, Player]:
         return {row[0]: player_of(row) for row in await self._rows(_PLAYERS_BY_ID, list(user_ids))}
+
+    async def players_named(self, usernames: Sequence[str]) -> dict[str, Player]:
+        return _by_name(await self._rows(_PLAYERS_BY_NAME, list(usernames)))
+
+    async def find(self, wanted: Sequence[tuple[BoardId, int]]) -> list[tuple[BoardId, Entry]]:
+        if not wanted:
+            return []
+        columns = zip(*[(*board, user_id) for board, user_id in wanted], strict=True)
+        return [(BoardId(row[0], row[1]), Entry(*row[2:])) for row in await self._rows(_FIND, *map(list, columns))]
 
     async def ranks(self, wanted: Sequence[tuple[BoardId, Entry]]) -> list[int]:
         if not wanted:

@@ -45,6 +45,15 @@ class Reads(ABC):
             sides[side].append(Entry(*columns))
         return _in_order(sides[0]), _in_order(sides[1])
 
+    async def within(self, board: BoardId, low: int, high: int, *, limit: int, offset: int = 0) -> list[Entry]:
+        return [Entry(*row) for row in await self._rows(self._reads.within, *board, low, high, limit, offset)]
+
+    async def ties(self, board: BoardId, entries: Sequence[Entry]) -> list[int]:
+        return [int(await self._value(statements.TIES, *board, *entry.order)) for entry in entries]
+
+    async def values(self, board: BoardId, *, places: int) -> list[tuple[int, int]]:
+        return [(row[0], row[1]) for row in await self._rows(statements.VALUES, *board, places)]
+
     async def count(self, board: BoardId, *, limit: int = COUNT_ALL) -> int:
         return int(await self._value(statements.COUNT, *board, limit))
 

@@ -53,6 +53,12 @@ _ACHIEVED_MS = "CAST(strftime('%s', substr(e.achieved_at, 1, 19)) AS INTEGER) * 
 _READS = statements.entry_reads(_ACHIEVED_MS)
 _PLAYERS_BY_ID = "SELECT id, username, first_name, last_name FROM auth_user WHERE id IN (SELECT value FROM json_each($1))"
 _PLAYERS_BY_NAME = "SELECT id, username, first_name, last_name FROM auth_user WHERE username IN (SELECT value FROM json_each($1))"
+# CROSS JOIN: from what is given to the unique index, whatever the planner thinks of the sizes.
+_FIND = f"""
+    SELECT e.leaderboard_id, e.season, {statements.entry_columns(_ACHIEVED_MS, table="e")}
+    FROM json_each($1) AS given CROSS JOIN leaderboard_leaderboardentry e
+    WHERE e.leaderboard_id = json_extract(given.value, '$[0]') AND e.season = json_extract(given.value, '$[1]')
+      AND e.user_id = json_extract(given.value, '$[2]')"""  # noqa: S608 - constants only
 _UNKNOWN_USERS = "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM auth_user)"
 _NEW_USER = """
     INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)
@@ -211,6 +217,13 @@ class SqliteStore(Reads):
 
     async def players(self, user_ids: Sequence[int]) -> dict[int, Player]:
         return {row[0]: player_of(row) for row in await self._rows(_PLAYERS_BY_ID, json.dumps(list(user_ids)))}
+
+    async def players_named(self, usernames: Sequence[str]) -> dict[str, Player]:
+        return await self._players_by_name(json.dumps(list(usernames)))
+
+    async def find(self, wanted: Sequence[tuple[BoardId, int]]) -> list[tuple[BoardId, Entry]]:
+        rows = await self._rows(_FIND, json.dumps([(*board, user_id) for board, user_id in wanted]))
+        return [(BoardId(row[0], row[1]), Entry(*row[2:])) for row in rows]
 
     async def ranks(self, wanted: Sequence[tuple[BoardId, Entry]]) -> list[int]:
         def work(connection: sqlite3.Connection) -> list[int]:

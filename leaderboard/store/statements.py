@@ -52,6 +52,19 @@ COUNT = """
         SELECT 1 FROM leaderboard_leaderboardentry WHERE leaderboard_id = $1 AND season = $2 LIMIT $3
     ) AS found"""
 
+# How many with the value ($3, $4) stand before the session $5.
+TIES = """
+    SELECT count(*) FROM leaderboard_leaderboardentry
+    WHERE leaderboard_id = $1 AND season = $2 AND score_key = $3 AND subscore_key = $4 AND session_id < $5"""
+
+# The different values among the first $3 entries.
+VALUES = """
+    SELECT DISTINCT score_key, subscore_key FROM (
+        SELECT score_key, subscore_key FROM leaderboard_leaderboardentry WHERE leaderboard_id = $1 AND season = $2
+        ORDER BY score_key, subscore_key, session_id LIMIT $3
+    ) AS first
+    ORDER BY score_key, subscore_key"""
+
 # One page of a board in its order, after the place ($3, $4, $5): what `calculate_ranks` compares.
 RANKED_PAGE = """
     SELECT id, rank, score_key, subscore_key, session_id FROM leaderboard_leaderboardentry
@@ -73,6 +86,7 @@ class EntryReads:
     top: str
     entry: str
     around: str
+    within: str
     page: str
     since: str
 
@@ -97,6 +111,9 @@ def entry_reads(achieved_ms: str) -> EntryReads:
             UNION ALL
             SELECT * FROM (SELECT 1 AS side, {entry} {board} AND {place} > ($3, $4, $5) AND e.user_id <> $6
                 ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $7) AS worse""",
+        within=f"""
+            SELECT {entry} {board} AND e.score_key >= $3 AND e.score_key <= $4
+            ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $5 OFFSET $6""",
         page=f"SELECT {entry} {board} AND e.user_id > $3 ORDER BY e.user_id LIMIT $4",
         # An entry that a session fed was last updated at that session's time or later; older seasons' are left out by it.
         # "+ 0" leaves only the index by user: by leaderboard a planner that has no statistics yet would read whole boards.

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gaming_leaderboard import embedded
+from leaderboard.domain.ranking import DENSE_PLACES, Ranking
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Entry
-from leaderboard.index import IndexCold, IndexUnavailable, Mark, Placed, Placing
+from leaderboard.index import Found, IndexCold, IndexUnavailable, Mark, Page, Place, Placed, Placing, Standing
 from leaderboard.index import redis as redis_index
 from leaderboard.index.drift import Kind, compare
 from leaderboard.index.encoding import decode, decode_number, encode, encode_number, member
@@ -342,6 +343,108 @@ def test_any_sequence_of_writes_removals_and_rebuilds_equals_the_model(redis_url
             await matches(index, model)
 
     asyncio.run(play())
+
+
+# --- Reads of chosen entries ---------------------------------------------------------------------------------------------
+
+
+def shared(order: list[Entry], entry: Entry, ranking: Ranking) -> int:
+    """What the entry is ranked if equals share a rank, counted by hand."""
+    better = [other.value for other in order if other.value < entry.value]
+    return 1 + (len(better) if ranking is Ranking.COMPETITION else len(set(better)))
+
+
+held = st.lists(st.tuples(small, small), max_size=12)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=held, low=small, high=small, limit=st.integers(1, 4), offset=st.integers(0, 13), ranking=st.sampled_from(Ranking))
+def test_chosen_entries_are_those_of_the_model(
+    redis_url: str, values: list[tuple[int, int]], low: int, high: int, limit: int, offset: int, ranking: Ranking
+) -> None:
+    model = Model(an_entry(user, score, subscore=subscore) for user, (score, subscore) in enumerate(values, 1))
+    order = model.order
+
+    def first_shared(page: Sequence[Entry]) -> int | None:
+        return shared(order, page[0], ranking) if page and ranking is not Ranking.ORDINAL else None
+
+    async def play() -> None:
+        async with opened(redis_url) as index:
+            await index.rebuild(BOARD, model.read())
+            top = await index.top(BOARD, limit=limit, offset=offset, ranking=ranking)
+            chosen = order[offset : offset + limit]
+            assert top == Page(tuple(chosen), offset + 1, len(order), first_shared(chosen))
+            within = await index.within(BOARD, low, high, limit=limit, offset=offset, ranking=ranking)
+            chosen = [entry for entry in order if low <= entry.score_key <= high][offset : offset + limit]
+            assert (list(within.entries), within.first_shared, within.total) == (chosen, first_shared(chosen), len(order))
+            assert not chosen or within.first_rank == order.index(chosen[0]) + 1
+            for place, entry in enumerate(order):
+                around = await index.around(BOARD, entry.user_id, limit=limit, ranking=ranking)
+                chosen = order[max(0, place - limit) : place + limit + 1]
+                assert around == Page(tuple(chosen), max(1, place + 1 - limit), len(order), first_shared(chosen))
+            found = (await index.find({BOARD: [*range(20, 0, -1)], OTHER: [ADA]}, ranking=ranking))[BOARD]
+            assert found == Found(tuple(Place(entry, place, first_shared([entry])) for place, entry in enumerate(order, 1)), len(order))
+
+    asyncio.run(play())
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=held, value=st.tuples(small, small), player=st.one_of(st.none(), st.integers(1, 13)))
+def test_a_value_would_stand_behind_its_equals(
+    redis_url: str, values: list[tuple[int, int]], value: tuple[int, int], player: int | None
+) -> None:
+    model = Model(an_entry(user, score, subscore=subscore) for user, (score, subscore) in enumerate(values, 1))
+    others = [entry for entry in model.order if entry.user_id != player]
+    better = [entry for entry in others if entry.value <= value]
+
+    async def play() -> None:
+        async with opened(redis_url) as index:
+            await index.rebuild(BOARD, model.read())
+            standing = await index.stand(BOARD, value, apart_from=player)
+            assert standing == Standing(len(better) + 1, len(others), better[-1] if better else None)
+
+    asyncio.run(play())
+
+
+async def test_values_at_the_ends_of_the_range_are_told_apart(ready: RedisIndex) -> None:
+    edges = (-SCORE_LIMIT, 1 - SCORE_LIMIT, -(2**48), -256, -255, -1, 0, 1, 255, 256, 2**48, SCORE_LIMIT - 1, SCORE_LIMIT)
+    values = [(score, subscore) for score in (-SCORE_LIMIT, 0, SCORE_LIMIT) for subscore in edges]
+    await ready.place({BOARD: [Entry(number, *value, number, 1, 0) for number, value in enumerate(values, 1)]})
+    for better, value in enumerate(values):
+        assert (await ready.stand(BOARD, value)).rank == better + 2
+        page = await ready.top(BOARD, limit=1, offset=better, ranking=Ranking.DENSE)
+        assert page.first_shared == better + 1
+
+
+async def test_dense_ranks_are_told_of_values_that_begin_within_the_first_places(ready: RedisIndex) -> None:
+    """And competition ranks of all."""
+    last = DENSE_PLACES + 2
+    entries = [an_entry(user, -(user // 2)) for user in range(2, last + 2)]  # pairs of equals
+    await ready.rebuild(BOARD, Model(entries).read())
+    told = {}
+    for offset in (DENSE_PLACES - 2, DENSE_PLACES - 1, DENSE_PLACES, DENSE_PLACES + 1):
+        ranks = [(await ready.top(BOARD, limit=1, offset=offset, ranking=ranking)).first_shared for ranking in list(Ranking)[1:]]
+        told[offset - DENSE_PLACES] = ranks
+    half = DENSE_PLACES // 2
+    assert told == {-2: [DENSE_PLACES - 1, half], -1: [DENSE_PLACES - 1, half], 0: [DENSE_PLACES + 1, None], 1: [DENSE_PLACES + 1, None]}
+    found = (await ready.find({BOARD: [last + 1, ADA, 2, last - 1]}, ranking=Ranking.DENSE))[BOARD]
+    assert found is not None
+    assert [place.shared_rank for place in found.places] == [1, half, None]
+
+
+async def test_no_chosen_entries_are_told_of_a_cold_board(index: RedisIndex) -> None:
+    for read in (index.within(BOARD, 0, 1, limit=1), index.stand(BOARD, (0, 0))):
+        with pytest.raises(IndexCold):
+            await read
+    await index.rebuild(THIRD, Model([an_entry(ADA, 1)]).read())
+    assert await index.find({BOARD: [ADA], THIRD: [BO, ADA]}) == {BOARD: None, THIRD: Found((Place(an_entry(ADA, 1), 1),), 1)}
+    assert await index.find({}) == {}
+
+
+@pytest.mark.parametrize("user_ids", [[], [ADA, ADA]])
+async def test_players_that_are_none_or_twice_are_the_callers_mistake(ready: RedisIndex, user_ids: list[int]) -> None:
+    with pytest.raises(ValueError, match="twice"):
+        await ready.find({BOARD: user_ids})
 
 
 # --- Cold boards and rebuilds ----------------------------------------------------------------------------------------

@@ -395,6 +395,45 @@ async def test_around_leaves_the_players_own_row_out_also_when_it_has_moved(grou
     assert (better, worse) == (entries[:2], [])
 
 
+async def test_a_range_of_scores_is_in_the_boards_order(ground: Ground) -> None:
+    entries = await crowded(ground, [number % 7 for number in range(30)])
+    for low, high in ((-4, -2), (-6, 0), (-100, 100), (-3, -3), (1, 5), (-2, -4)):
+        inside = [entry for entry in entries if low <= entry.score_key <= high]
+        for offset, limit in ((0, 30), (0, 4), (3, 4), (29, 4)):
+            assert await ground.store.within(ground.board(), low, high, limit=limit, offset=offset) == inside[offset : offset + limit]
+
+
+async def test_entries_are_found_by_board_and_player(ground: Ground) -> None:
+    entries = await crowded(ground, [3, 1, 2])
+    (other,) = await ground.landed(ground.play(ground.ada, feeds=ground.feeds(Operator.LATEST)))
+    boards = [ground.board(), ground.board(Operator.LATEST), ground.board(season=7), BoardId(10**6, 0)]
+    wanted = [(board, user_id) for board in boards for user_id in (ground.ada, 10**9, *(entry.user_id for entry in entries))]
+    found = await ground.store.find(wanted)
+    assert sorted(found) == sorted([(boards[1], other.results[0].current), *((boards[0], entry) for entry in entries)])
+    assert await ground.store.find([]) == []
+
+
+async def test_ties_count_the_earlier_ones_of_the_same_value(ground: Ground) -> None:
+    entries = await crowded(ground, [5, 5, 1, 5, 9])
+    assert await ground.store.ties(ground.board(), entries) == [0, 0, 1, 2, 0]
+    assert await ground.store.ties(ground.board(Operator.SUM), entries) == [0] * 5
+
+
+async def test_values_are_the_different_ones_of_the_first_places(ground: Ground) -> None:
+    await crowded(ground, [5, 5, 1, 5, 9])
+    values = [(-9, 0), (-5, 0), (-1, 0)]
+    assert [len(await ground.store.values(ground.board(), places=places)) for places in range(7)] == [0, 1, 2, 2, 2, 3, 3]
+    assert await ground.store.values(ground.board(), places=5) == values
+
+
+async def test_players_are_found_by_their_names(ground: Ground) -> None:
+    assert {name: player.id for name, player in (await ground.store.players_named(["bo", "nobody", "ada"])).items()} == {
+        "ada": ground.ada,
+        "bo": ground.bo,
+    }
+    assert await ground.store.players_named([]) == {}
+
+
 async def test_ranks_count_the_better_ones_on_each_board(ground: Ground) -> None:
     entries = await crowded(ground, [5, 5, 1, 9])
     await ground.commit(ground.play(ground.ada, 3, feeds=ground.feeds(Operator.LATEST)))

@@ -277,7 +277,7 @@ class Counted:
 
     def __init__(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = Counter[str]()
-        for name in ("catalog", "catalog_version", "players", "player", "ensure_players"):
+        for name in ("catalog", "catalog_version", "players", "players_named", "ensure_players"):
             monkeypatch.setattr(services.store, name, self._counting(name, getattr(services.store, name)))
 
     def _counting(self, name: str, method: Any) -> Any:
@@ -352,7 +352,7 @@ async def test_a_page_of_names_is_asked_of_sql_once_for_all_processes(
     assert all(found == named[0] for found in named)
     assert (counted[0].calls["players"], counted[1].calls["players"]) == (1, 0)
     assert (await other.players.named("p3")).id == ids[3]
-    assert counted[1].calls["player"] == 0
+    assert counted[1].calls["players_named"] == 0
 
 
 async def test_a_process_that_knows_a_player_answers_at_once(cast: Cast, services: Services) -> None:
@@ -368,7 +368,7 @@ async def test_a_player_that_nobody_knew_is_found_as_soon_as_it_is_there(
         for each in (services, other):
             with pytest.raises(NotRanked):
                 await each.players.named("ada")
-    assert counted[0].calls["player"] + counted[1].calls["player"] == 2  # the look, and the look after it
+    assert counted[0].calls["players_named"] + counted[1].calls["players_named"] == 2  # the look, and the look after it
     await other.players.ensure([("ada", "Ada")])
     assert (await services.players.named("ada")).name == "Ada"
 
@@ -376,7 +376,7 @@ async def test_a_player_that_nobody_knew_is_found_as_soon_as_it_is_there(
 async def test_a_name_too_long_for_any_player_costs_nothing(cast: Cast, services: Services, counted: list[Counted]) -> None:
     with pytest.raises(NotRanked):
         await services.players.named("x" * 151)
-    assert counted[0].calls["player"] == 0
+    assert counted[0].calls["players_named"] == 0
 
 
 async def test_a_changed_name_is_seen_by_the_others_with_their_next_check(cast: Cast, services: Services, other: Services) -> None:
