@@ -32,6 +32,7 @@ from leaderboard.services.credentials import Credentials
 from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
+from leaderboard.services.ranges import Ranges
 from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
@@ -101,6 +102,7 @@ def build(database_url: str, redis_url: str) -> Services:
         submits=submits,
         totals=totals,
         standings=standings,
+        ranges=Ranges(standings, store=store, index=index, feed=feed, players=players, totals=totals),
         live=live,
         upkeep=upkeep,
     )

@@ -18,6 +18,7 @@ from leaderboard.api.auth import authenticate, held_credential
 from leaderboard.api.request import JSON, Answer, ApiRequest, Header, Told, in_a_task
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidParameter, NotAuthenticated
+from leaderboard.domain.ranking import Ranking
 from leaderboard.services.answers import Encoded, encoded
 from leaderboard.services.credentials import Credential, check_may_read
 from leaderboard.services.standings import Known, check_window
@@ -47,6 +48,7 @@ class Asked(NamedTuple):
     season: str
     limit: int
     offset: int
+    ranking: Ranking
 
 
 def boards(request: ApiRequest, told: Told) -> None:
@@ -56,7 +58,7 @@ def boards(request: ApiRequest, told: Told) -> None:
 
 def detail(request: ApiRequest, told: Told, board: str) -> None:
     """One definition, its season, entry count, tie rule and position."""
-    in_a_task(_of_board(request, told, board, partial(runtime.services().standings.describe, board, now=runtime.utc_now())), told)
+    in_a_task(of_board(request, told, board, partial(runtime.services().standings.describe, board, now=runtime.utc_now())), told)
 
 
 def top(request: ApiRequest, told: Told, board: str) -> None:
@@ -72,15 +74,15 @@ def top(request: ApiRequest, told: Told, board: str) -> None:
 def rank(request: ApiRequest, told: Told, board: str, player: str) -> None:
     """One player's row, with total and percentile."""
     asked = _asked(request.query)
-    work = partial(runtime.services().standings.rank, board, player, season=asked.season, now=runtime.utc_now())
-    in_a_task(_of_board(request, told, board, work), told)
+    work = partial(runtime.services().standings.rank, board, player, season=asked.season, now=runtime.utc_now(), ranking=asked.ranking)
+    in_a_task(of_board(request, told, board, work), told)
 
 
 def around(request: ApiRequest, told: Told, board: str, player: str) -> None:
     """A player's row and its neighbours."""
     asked = _asked(request.query, 5)
-    work = partial(runtime.services().standings.around, board, player, season=asked.season, limit=asked.limit, now=runtime.utc_now())
-    in_a_task(_of_board(request, told, board, work), told)
+    how = {"season": asked.season, "limit": asked.limit, "now": runtime.utc_now(), "ranking": asked.ranking}
+    in_a_task(of_board(request, told, board, partial(runtime.services().standings.around, board, player, **how)), told)
 
 
 async def _top_of_a_stranger(request: ApiRequest, told: Told, board: str, asked: Asked) -> None:
@@ -96,6 +98,7 @@ def _top(request: ApiRequest, told: Told, known: Known, asked: Asked) -> None:
         offset=asked.offset,
         now=runtime.utc_now(),
         told=partial(_told, request, told, EVERYBODYS if known.definition.is_public else READERS),
+        ranking=asked.ranking,
     )
 
 
@@ -104,13 +107,10 @@ async def _boards(request: ApiRequest, told: Told) -> None:
     _told(request, told, READERS if private else BY_READER, encoded(found))
 
 
-async def _of_board(request: ApiRequest, told: Told, board: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+async def of_board(request: ApiRequest, told: Told, board: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+    """Tell what `work` says of a board, if who asks may read it."""
     definition = (await find(request, board)).definition
-    await _answered(request, told, work(), audience=EVERYBODYS if definition.is_public else READERS)
-
-
-async def _answered(request: ApiRequest, told: Told, work: Awaitable[dict[str, Any]], *, audience: Audience = EVERYBODYS) -> None:
-    _told(request, told, audience, encoded(await work))
+    _told(request, told, EVERYBODYS if definition.is_public else READERS, encoded(await work()))
 
 
 # --- Who may ask -------------------------------------------------------------------------------------------------------------
@@ -179,13 +179,26 @@ def _asked(query: bytes, limit: int | None = None, offset: int | None = None) ->
 
 def _read(query: bytes, limit: int | None, offset: int | None) -> Asked:
     values = parse_qs(query.decode("latin-1"), keep_blank_values=True) if query else {}
-    return Asked(values.get("season", [""])[-1] or "current", _whole(values, "limit", limit), _whole(values, "offset", offset))
+    return Asked(season_asked(values), whole(values, "limit", limit), whole(values, "offset", offset), ranking_asked(values))
 
 
 _remembered = lru_cache(maxsize=4096)(_read)
 
 
-def _whole(values: dict[str, list[str]], name: str, default: int | None) -> int:
+def season_asked(values: dict[str, list[str]]) -> str:
+    return values.get("season", [""])[-1] or "current"
+
+
+def ranking_asked(values: dict[str, list[str]]) -> Ranking:
+    """Raises InvalidParameter."""
+    text = values.get("ranking", [""])[-1] or Ranking.ORDINAL
+    if text not in list(Ranking):
+        known = ", ".join(Ranking)
+        raise InvalidParameter(f"ranking must be one of {known}.", errors=[{"field": "ranking", "detail": known}])
+    return Ranking(text)
+
+
+def whole(values: dict[str, list[str]], name: str, default: int | None) -> int:
     """A plain decimal integer: no sign but minus, no underscore, no space. Raises InvalidParameter."""
     if default is None or name not in values:
         return default or 0

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from leaderboard.api import moderation, views
+from leaderboard.api import moderation, more_views, views
 
 urlpatterns = [
     path("scores/", views.Scores.as_view()),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("leaderboard/<str:board>/top/", views.Top.as_view()),
     path("leaderboard/<str:board>/rank/<path:player>/", views.Rank.as_view()),
     path("leaderboard/<str:board>/around/<path:player>/", views.Around.as_view()),
+    path("leaderboard/<str:board>/entries/", more_views.Entries.as_view()),
+    path("leaderboard/<str:board>/percentile/", more_views.Percentile.as_view()),
+    path("leaderboard/<str:board>/what_if/", more_views.WhatIf.as_view()),
     path("leaderboard/<str:board>/entries/<path:player>/", moderation.Entry.as_view()),
     path("leaderboard/<str:board>/edits/", moderation.Edits.as_view()),
 ]

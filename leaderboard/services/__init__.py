@@ -15,6 +15,7 @@ from leaderboard.services.credentials import Credentials
 from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
+from leaderboard.services.ranges import Ranges
 from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
@@ -40,6 +41,7 @@ class Services:
     submits: Submits
     totals: Totals
     standings: Standings
+    ranges: Ranges
     live: Live
     upkeep: Upkeep
 

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidParameter, NotRanked, SeasonNotFound
+from leaderboard.domain.ranking import Ranking, percentile, shared_ranks
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.domain.season import parse_season, season_label
 from leaderboard.feed import NOWHERE, Feed, Position, Watermark
 from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
+from leaderboard.services import shared_ranks as sharing
 from leaderboard.services.answers import Answers, Encoded, Told, Wanted, encoded
 from leaderboard.services.bell import Bell
 from leaderboard.services.catalog import Catalogs, View
@@ -48,7 +50,7 @@ class Board:
         return season_label(self.id.season)
 
 
-class _AskSql(Exception):
+class AskSql(Exception):
     """The index does not hold the board, or is away."""
 
 
@@ -86,71 +88,83 @@ class Standings:
         position = await self._feed.ask_position(definition.id)
         return {
             **_described(view, definition, now),
-            "entries": await self._count(Board(definition, board, is_current=True)),
+            "entries": await self.count(Board(definition, board, is_current=True)),
             "tie_rule": TIE_RULE,
             "epoch": position.epoch,
             "offset": position.offset,
         }
 
-    def begin_top(self, known: Known, *, season: str, limit: int, offset: int, now: datetime, told: Told) -> None:
+    def begin_top(
+        self, known: Known, *, season: str, limit: int, offset: int, now: datetime, told: Told, ranking: Ranking = Ranking.ORDINAL
+    ) -> None:
         """Tell the encoded answer of `top`, later. What can be refused at once is raised."""
         check_window(limit, offset)
         view, definition = known
-        board = _board(view, definition, season, now)
+        board = board_of(known, season, now)
 
         async def fill(watermark: Watermark | None) -> Encoded:
-            return encoded(await self._top(board, watermark.position if watermark else NOWHERE, limit=limit, offset=offset))
+            position = watermark.position if watermark else NOWHERE
+            return encoded(await self._top(board, position, limit=limit, offset=offset, ranking=ranking))
 
         made_from = (view.version, self._catalogs.generation(definition.id))
-        self._answers.find(Wanted(definition.id, (board.id, limit, offset), made_from), fill, told)
+        self._answers.find(Wanted(definition.id, (board.id, limit, offset, ranking), made_from), fill, told)
 
-    async def top(self, slug: str, *, season: str, limit: int, offset: int, now: datetime) -> dict[str, Any]:
+    async def top(
+        self, slug: str, *, season: str, limit: int, offset: int, now: datetime, ranking: Ranking = Ranking.ORDINAL
+    ) -> dict[str, Any]:
         """`limit` rows from rank offset+1. The entries are those of the position or newer, never older."""
         check_window(limit, offset)
-        board = _board(*await self.find(slug), season, now)
-        return await self._top(board, await self._feed.ask_position(board.definition.id), limit=limit, offset=offset)
+        board = board_of(await self.find(slug), season, now)
+        position = await self._feed.ask_position(board.definition.id)
+        return await self._top(board, position, limit=limit, offset=offset, ranking=ranking)
 
-    async def rank(self, slug: str, player: str, *, season: str, now: datetime) -> dict[str, Any]:
+    async def rank(self, slug: str, player: str, *, season: str, now: datetime, ranking: Ranking = Ranking.ORDINAL) -> dict[str, Any]:
         """One player's entry. Raises NotRanked."""
-        board = _board(*await self.find(slug), season, now)
-        position, page = await self._around(board, player, limit=0)
-        answer = await self._page(board, position, page)
+        board = board_of(await self.find(slug), season, now)
+        position, page = await self._around(board, player, limit=0, ranking=ranking)
+        answer = await self.page(board, position, page, ranking)
         entry = answer.pop("entries")[0]
-        # The share of the board that stands no better: 100 for the first.
-        percentile = round(100 * (page.total - entry["rank"] + 1) / max(page.total, entry["rank"]), 2)
-        return {**answer, **entry, "total": page.total, "percentile": percentile}
+        return {**answer, **entry, "total": page.total, "percentile": percentile(page.first_rank, page.total)}
 
-    async def around(self, slug: str, player: str, *, season: str, limit: int, now: datetime) -> dict[str, Any]:
+    async def around(
+        self, slug: str, player: str, *, season: str, limit: int, now: datetime, ranking: Ranking = Ranking.ORDINAL
+    ) -> dict[str, Any]:
         """The player's row and up to `limit` on either side. Raises NotRanked."""
         check_window(limit, 0)
-        board = _board(*await self.find(slug), season, now)
-        position, page = await self._around(board, player, limit=limit)
-        return {**await self._page(board, position, page), "player": player, "total": page.total}
+        board = board_of(await self.find(slug), season, now)
+        position, page = await self._around(board, player, limit=limit, ranking=ranking)
+        return {**await self.page(board, position, page, ranking), "player": player, "total": page.total}
 
     # --- Where from ------------------------------------------------------------------------------------------------
 
-    async def _top(self, board: Board, position: Position, *, limit: int, offset: int) -> dict[str, Any]:
+    async def _top(self, board: Board, position: Position, *, limit: int, offset: int, ranking: Ranking) -> dict[str, Any]:
         """`position` was read before."""
         try:
-            page = await self._in_index(board, lambda: self._index.top(board.id, limit=limit, offset=offset))
-        except _AskSql:
+            page = await self.in_index(board, lambda: self._index.top(board.id, limit=limit, offset=offset, ranking=ranking))
+        except AskSql:
             entries = await self._store.top(board.id, limit=limit, offset=offset)
-            page = Page(tuple(entries), offset + 1, await self._totals.count(board.id, at_least=offset + len(entries) if entries else 0))
-        return {**await self._page(board, position, page), "total": page.total}
+            page = await self.page_in_sql(board, entries, offset + 1, ranking)
+        return {**await self.page(board, position, page, ranking), "total": page.total}
 
-    async def _around(self, board: Board, player: str, *, limit: int) -> tuple[Position, Page]:
+    async def _around(self, board: Board, player: str, *, limit: int, ranking: Ranking) -> tuple[Position, Page]:
         user = await self._players.named(player)
-        try:
-            position, page = await self._in_index(board, lambda: self._around_in_index(board.id, user.id, limit=limit))
-        except _AskSql:
-            position = await self._feed.ask_position(board.definition.id)
-            page = await self._around_in_sql(board, user.id, limit=limit)
+        position, page = await self.neighbourhood(board, user.id, limit=limit, ranking=ranking)
         if page is None:
             raise NotRanked(f"{player!r} has no entry on {board.definition.slug!r} in the season {board.season}.")
         return position, page
 
-    async def _in_index(self, board: Board, read: Callable[[], Awaitable[T]]) -> T:
-        """Raises _AskSql."""
+    async def neighbourhood(
+        self, board: Board, user_id: int, *, limit: int, ranking: Ranking = Ranking.ORDINAL
+    ) -> tuple[Position, Page | None]:
+        """A player's entry with up to `limit` on either side, None if it has none."""
+        try:
+            return await self.in_index(board, lambda: self._around_in_index(board.id, user_id, limit=limit, ranking=ranking))
+        except AskSql:
+            position = await self._feed.ask_position(board.definition.id)
+            return position, await self._around_in_sql(board, user_id, limit=limit, ranking=ranking)
+
+    async def in_index(self, board: Board, read: Callable[[], Awaitable[T]]) -> T:
+        """Raises AskSql."""
         if board.is_current:
             try:
                 return await read()
@@ -158,15 +172,18 @@ class Standings:
                 await self._bell.try_mark_dirty([board.definition.id])  # the next rank update rebuilds it
             except IndexUnavailable:
                 pass
-        raise _AskSql
+        raise AskSql
 
-    async def _around_in_index(self, board: BoardId, user_id: int, *, limit: int) -> tuple[Position, Page | None]:
+    async def _around_in_index(self, board: BoardId, user_id: int, *, limit: int, ranking: Ranking) -> tuple[Position, Page | None]:
         """One round trip."""
         asked = self._feed.ask_position(board.leaderboard_id)  # on its way before the index is asked, so it is no newer than the page
-        page = await (self._index.around(board, user_id, limit=limit) if limit else self._index.rank(board, user_id))
+        if limit or ranking is not Ranking.ORDINAL:
+            page = await self._index.around(board, user_id, limit=limit, ranking=ranking)
+        else:
+            page = await self._index.rank(board, user_id)
         return await asked, page
 
-    async def _around_in_sql(self, board: Board, user_id: int, *, limit: int) -> Page | None:
+    async def _around_in_sql(self, board: Board, user_id: int, *, limit: int, ranking: Ranking) -> Page | None:
         entry = await self._store.entry(board.id, user_id)
         if entry is None:
             return None
@@ -175,29 +192,47 @@ class Standings:
         if limit:
             better, worse = await self._store.around(board.id, entry, limit=limit)
         rank = (await self._store.ranks([(board.id, entry)]))[0]
-        total = await self._totals.count(board.id, at_least=rank + len(worse))
-        return Page((*better, entry, *worse), rank - len(better), total)
+        return await self.page_in_sql(board, (*better, entry, *worse), rank - len(better), ranking)
 
-    async def _count(self, board: Board) -> int:
+    async def page_in_sql(self, board: Board, entries: Sequence[Entry], first_rank: int, ranking: Ranking) -> Page:
+        total = await self._totals.count(board.id, at_least=first_rank - 1 + len(entries) if entries else 0)
+        shared = await sharing.in_sql(self._store, board.id, [(first_rank, entry) for entry in entries[:1]], ranking)
+        return Page(tuple(entries), first_rank, total, shared[0] if shared else None)
+
+    async def count(self, board: Board) -> int:
         try:
-            return await self._index.count(board.id)
-        except (IndexCold, IndexUnavailable):
+            return await self.in_index(board, lambda: self._index.count(board.id))
+        except AskSql:
             return await self._totals.count(board.id)
 
     # --- What about --------------------------------------------------------------------------------------------------
 
-    async def _page(self, board: Board, position: Position, page: Page) -> dict[str, Any]:
+    async def page(self, board: Board, position: Position, page: Page, ranking: Ranking = Ranking.ORDINAL) -> dict[str, Any]:
         players = await self._players.by_id([entry.user_id for entry in page.entries])
-        return {
-            "leaderboard": board.definition.slug,
-            "season": board.season,
-            "epoch": position.epoch,
-            "offset": position.offset,
-            "entries": rows(page.entries, first_rank=page.first_rank, rules=board.definition.rules, players=players),
-        }
+        found = rows(page.entries, first_rank=page.first_rank, rules=board.definition.rules, players=players)
+        if ranking is Ranking.ORDINAL:
+            return {**heading(board, position), "entries": found}
+        if found:
+            first = sharing.told(page.first_shared)
+            ranks = shared_ranks(page.entries, first_rank=page.first_rank, first_shared=first, ranking=ranking)
+            for row, rank in zip(found, ranks, strict=True):
+                row["rank"] = rank
+        return {**heading(board, position), "ranking": ranking, "entries": found}
 
 
-def _board(view: View, definition: Definition, season: str, now: datetime) -> Board:
+def heading(board: Board, position: Position) -> dict[str, Any]:
+    """What every answer about a board begins with."""
+    return {
+        "leaderboard": board.definition.slug,
+        "season": board.season,
+        "epoch": position.epoch,
+        "offset": position.offset,
+    }
+
+
+def board_of(known: Known, season: str, now: datetime) -> Board:
+    """Raises SeasonNotFound."""
+    view, definition = known
     current = view.board(definition, now)
     wanted = current if season == "current" else BoardId(definition.id, _season(view, definition, current.season, season))
     if wanted.season > current.season:

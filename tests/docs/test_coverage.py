@@ -19,9 +19,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from gaming_leaderboard.celery import QUEUES, app
 from leaderboard import metrics
 from leaderboard.api import problems, writes
-from leaderboard.domain import errors, text
+from leaderboard.domain import errors, ranking, text
 from leaderboard.domain.score import SCORE_LIMIT
-from leaderboard.services import standings
+from leaderboard.services import ranges, standings
 from leaderboard.services.checking import Asked
 from leaderboard.store import RANK_COUNT_LIMIT
 from realtime.limits import Options
@@ -230,6 +230,9 @@ def limits() -> dict[str, list[str]]:
         "`Idempotency-Key`": [f"1 to {text.KEY_LENGTH} ", f"batch {writes.BATCH_KEY_LENGTH}"],
         "`limit`": [f"1 to {standings.LIMIT_MAX}"],
         "`offset`": [f"0 to {standings.OFFSET_MAX}"],
+        "`players`": [f"1 to {ranges.NAMES_MAX} "],
+        "rows of a range of ranks": [str(standings.LIMIT_MAX)],
+        "dense ranks": [f"first {ranking.DENSE_PLACES} "],
     }
 
 
