@@ -27,6 +27,7 @@ from leaderboard.redis_client import Road
 from leaderboard.services import Services
 from leaderboard.services.bell import Bell
 from leaderboard.services.caching import Caching
+from leaderboard.services.careers import Careers
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
 from leaderboard.services.limits import Limits
@@ -102,6 +103,7 @@ def build(database_url: str, redis_url: str) -> Services:
         submits=submits,
         totals=totals,
         standings=standings,
+        careers=Careers(store=store, index=index, catalogs=catalogs, players=players, totals=totals, bell=bell),
         ranges=Ranges(standings, store=store, index=index, feed=feed, players=players, totals=totals),
         live=live,
         upkeep=upkeep,

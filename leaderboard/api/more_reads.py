@@ -6,10 +6,11 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from leaderboard import runtime
-from leaderboard.api.reads import find, of_board, ranking_asked, season_asked, whole
+from leaderboard.api.reads import BY_READER, READERS, answered, find, of_board, ranking_asked, season_asked, whole
 from leaderboard.api.request import ApiRequest, Told, in_a_task
 from leaderboard.domain.errors import InvalidParameter
 from leaderboard.domain.score import SCORE_LIMIT
+from leaderboard.services.credentials import Credential
 
 Values = dict[str, list[str]]
 
@@ -32,6 +33,21 @@ def percentile(request: ApiRequest, told: Told, board: str) -> None:
 def what_if(request: ApiRequest, told: Told, board: str) -> None:
     """Where a score would stand; nothing is written."""
     in_a_task(of_board(request, told, board, partial(_what_if, request, board)), told)
+
+
+def player_standings(request: ApiRequest, told: Told, player: str) -> None:
+    """One player on all leaderboards that who asks may read."""
+    in_a_task(answered(request, told, BY_READER, _player_standings(request, player)), told)
+
+
+def player_sessions(request: ApiRequest, told: Told, player: str) -> None:
+    """A player's plays in the credential's game, the newest first."""
+    in_a_task(answered(request, told, READERS, _player_sessions(request, player)), told)
+
+
+def player_history(request: ApiRequest, told: Told, player: str) -> None:
+    """The plays that made a player's entry better."""
+    in_a_task(answered(request, told, BY_READER, _player_history(request, player)), told)
 
 
 async def _entries(request: ApiRequest, board: str) -> dict[str, Any]:
@@ -71,6 +87,36 @@ async def _what_if(request: ApiRequest, board: str) -> dict[str, Any]:
     known = await find(request, board)
     how: dict[str, Any] = {"player": player, "season": season_asked(values), "now": runtime.utc_now()}
     return await runtime.services().ranges.what_if(known, score, subscore, **how)
+
+
+async def _player_standings(request: ApiRequest, player: str) -> dict[str, Any]:
+    values = _values(request)
+    game, credential = values.get("game", [""])[-1], await _credential(request)
+    return await runtime.services().careers.standings(player, game=game, credential=credential, now=runtime.utc_now())
+
+
+async def _player_sessions(request: ApiRequest, player: str) -> dict[str, Any]:
+    values, credential = _values(request), await _credential(request)
+    before = _needed(values, "before") if "before" in values else None
+    return await runtime.services().careers.sessions(player, credential=credential, limit=whole(values, "limit", 20), before=before)
+
+
+async def _player_history(request: ApiRequest, player: str) -> dict[str, Any]:
+    values = _values(request)
+    if "leaderboard" not in values:
+        raise _wrong("leaderboard", "a slug, which is missing")
+    season, limit = season_asked(values), whole(values, "limit", 100)
+    known = await find(request, values["leaderboard"][-1])
+    return await runtime.services().careers.history(known, player, season=season, limit=limit, now=runtime.utc_now())
+
+
+# --- Who asks ----------------------------------------------------------------------------------------------------------------
+
+
+async def _credential(request: ApiRequest) -> Credential | None:
+    """Whose the request is by its header. Raises NotAuthenticated for a header that is nobody's."""
+    header = request.headers.get(b"authorization")
+    return None if header is None else await runtime.services().credentials.find(header, now=runtime.utc_now())
 
 
 # --- The question ------------------------------------------------------------------------------------------------------------

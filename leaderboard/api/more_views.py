@@ -20,3 +20,18 @@ class Percentile(ApiView):
 class WhatIf(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
         return await _answered(more_reads.what_if, request, board)
+
+
+class PlayerStandings(ApiView):
+    async def get(self, request: DjangoApiRequest, player: str) -> HttpResponse:
+        return await _answered(more_reads.player_standings, request, player)
+
+
+class PlayerSessions(ApiView):
+    async def get(self, request: DjangoApiRequest, player: str) -> HttpResponse:
+        return await _answered(more_reads.player_sessions, request, player)
+
+
+class PlayerHistory(ApiView):
+    async def get(self, request: DjangoApiRequest, player: str) -> HttpResponse:
+        return await _answered(more_reads.player_history, request, player)

@@ -81,7 +81,7 @@ def rank(request: ApiRequest, told: Told, board: str, player: str) -> None:
 def around(request: ApiRequest, told: Told, board: str, player: str) -> None:
     """A player's row and its neighbours."""
     asked = _asked(request.query, 5)
-    how = {"season": asked.season, "limit": asked.limit, "now": runtime.utc_now(), "ranking": asked.ranking}
+    how: dict[str, Any] = {"season": asked.season, "limit": asked.limit, "now": runtime.utc_now(), "ranking": asked.ranking}
     in_a_task(of_board(request, told, board, partial(runtime.services().standings.around, board, player, **how)), told)
 
 
@@ -110,7 +110,12 @@ async def _boards(request: ApiRequest, told: Told) -> None:
 async def of_board(request: ApiRequest, told: Told, board: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
     """Tell what `work` says of a board, if who asks may read it."""
     definition = (await find(request, board)).definition
-    _told(request, told, EVERYBODYS if definition.is_public else READERS, encoded(await work()))
+    await answered(request, told, EVERYBODYS if definition.is_public else READERS, work())
+
+
+async def answered(request: ApiRequest, told: Told, audience: Audience, work: Awaitable[dict[str, Any]]) -> None:
+    """Tell what `work` says, whoever asks."""
+    _told(request, told, audience, encoded(await work))
 
 
 # --- Who may ask -------------------------------------------------------------------------------------------------------------

@@ -18,4 +18,7 @@ urlpatterns = [
     path("leaderboard/<str:board>/what_if/", more_views.WhatIf.as_view()),
     path("leaderboard/<str:board>/entries/<path:player>/", moderation.Entry.as_view()),
     path("leaderboard/<str:board>/edits/", moderation.Edits.as_view()),
+    path("players/<path:player>/standings/", more_views.PlayerStandings.as_view()),
+    path("players/<path:player>/sessions/", more_views.PlayerSessions.as_view()),
+    path("players/<path:player>/history/", more_views.PlayerHistory.as_view()),
 ]

@@ -10,6 +10,7 @@ from leaderboard.cache.redis import Cache
 from leaderboard.feed import Feed
 from leaderboard.index import Index
 from leaderboard.services.caching import Caching
+from leaderboard.services.careers import Careers
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
 from leaderboard.services.limits import Limits
@@ -42,6 +43,7 @@ class Services:
     totals: Totals
     standings: Standings
     ranges: Ranges
+    careers: Careers
     live: Live
     upkeep: Upkeep
 

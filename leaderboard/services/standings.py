@@ -72,7 +72,7 @@ class Standings:
 
     async def board(self, slug: str, *, season: str, now: datetime) -> Board:
         """What a question names. Raises LeaderboardNotFound or SeasonNotFound."""
-        return _board(*await self.find(slug), season, now)
+        return board_of(await self.find(slug), season, now)
 
     async def boards(self, *, now: datetime, credential: Credential | None = None) -> tuple[dict[str, Any], bool]:
         """Every active leaderboard's definition that who asks may read, and whether there is a private one among them."""

@@ -318,6 +318,9 @@ class PostgresStore(Reads):
 
         return await self._call(work, repeatable=True)
 
+    def _moment(self, moment: datetime) -> object:
+        return moment
+
     async def _call(self, work: Callable[[Any], Awaitable[T]], *, repeatable: bool) -> T:
         """Do the work on a connection. `repeatable`: doing it twice is the same as once.
 

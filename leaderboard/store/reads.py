@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.store import COUNT_ALL, EditRecord, Player, SessionRecord, statements
-from leaderboard.store.rows import player_of, session_of
+from leaderboard.domain.season import NEVER
+from leaderboard.store import COUNT_ALL, Edit, EditRecord, Play, Player, SessionRecord, statements
+from leaderboard.store.rows import edit_of, play_of, player_of, session_of
 
 
 class Reads(ABC):
@@ -16,6 +18,10 @@ class Reads(ABC):
 
     @abstractmethod
     async def _rows(self, statement: str, *arguments: object) -> list[Any]: ...
+
+    @abstractmethod
+    def _moment(self, moment: datetime) -> object:
+        """As the dialect's statements take it."""
 
     async def _value(self, statement: str, *arguments: object) -> Any:
         return (await self._rows(statement, *arguments))[0][0]
@@ -30,6 +36,19 @@ class Reads(ABC):
     async def session(self, session_id: int) -> SessionRecord | None:
         rows = await self._rows(statements.SESSION, session_id)
         return session_of(rows[0]) if rows else None
+
+    async def plays_before(self, user_id: int, game_id: int, *, before: SessionRecord | None, limit: int) -> list[Play]:
+        moment, identity = (NEVER, 0) if before is None else (before.timestamp, before.id)
+        rows = await self._rows(statements.PLAYS_BEFORE, user_id, game_id, self._moment(moment), identity, limit)
+        return [play_of(row) for row in rows]
+
+    async def plays_between(self, user_id: int, game_id: int, since: datetime, until: datetime, *, limit: int) -> list[Play]:
+        span = (self._moment(since), self._moment(until))
+        return [play_of(row) for row in await self._rows(statements.PLAYS_BETWEEN, user_id, game_id, *span, limit)]
+
+    async def last_edit(self, board: BoardId, user_id: int) -> Edit | None:
+        rows = await self._rows(statements.LAST_EDIT, *board, user_id)
+        return edit_of(rows[0]) if rows else None
 
     async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> list[Entry]:
         return [Entry(*row) for row in await self._rows(self._reads.top, *board, limit, offset)]

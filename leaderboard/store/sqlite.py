@@ -276,6 +276,9 @@ class SqliteStore(Reads):
         """One statement, a transaction of its own; what it returns."""
         return await self._writer.run(lambda connection: _fetch(connection, statement, *arguments))
 
+    def _moment(self, moment: datetime) -> object:
+        return _text_of(moment)
+
     async def _write_all(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         def work(connection: sqlite3.Connection) -> None:
             with _transaction(connection):

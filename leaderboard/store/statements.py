@@ -23,6 +23,16 @@ EDITS_SINCE = """
 LAST_EDIT = "SELECT coalesce(max(id), 0) FROM leaderboard_entryedit"
 PING = "SELECT 1"
 
+# Both are walks along gamesession_user_time_idx, one way and the other; what is of one moment is sorted by id.
+_PLAY = """
+    SELECT id, user_id, game_id, score, subscore, game_mode, "timestamp", metadata, submitter FROM leaderboard_gamesession
+    WHERE user_id = $1 AND game_id = $2"""
+PLAYS_BEFORE = f"""{_PLAY} AND "timestamp" <= $3 AND ("timestamp" < $3 OR id < $4) ORDER BY "timestamp" DESC, id DESC LIMIT $5"""
+PLAYS_BETWEEN = f"""{_PLAY} AND "timestamp" >= $3 AND "timestamp" < $4 ORDER BY "timestamp", id LIMIT $5"""
+LAST_EDIT = """
+    SELECT until_session, total_score, subscore, created_at FROM leaderboard_entryedit
+    WHERE leaderboard_id = $1 AND season = $2 AND user_id = $3 ORDER BY id DESC LIMIT 1"""
+
 # The last of the first $2 sessions after $1.
 LAST_LOOKED_AT = """
     SELECT max(id) FROM (SELECT id FROM leaderboard_gamesession WHERE id > $1 ORDER BY id LIMIT $2) AS looked_at"""

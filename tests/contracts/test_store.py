@@ -1,6 +1,7 @@
 """What every store promises (see `leaderboard.store`), tried on PostgreSQL and on SQLite."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,7 +20,8 @@ from leaderboard.domain.errors import (
     TotalOutOfRange,
 )
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Direction, Entry, Operator, Rules
-from leaderboard.store import Landed, Outcome, Refused, Repeated, StaleCatalog, Store, postgres
+from leaderboard.domain.season import EVER, NEVER
+from leaderboard.store import Edit, Landed, Outcome, Play, Refused, Repeated, StaleCatalog, Store, postgres
 from leaderboard.store.batch import GroupCommit
 from leaderboard.store.factory import open_store
 from leaderboard.store.postgres import PostgresStore
@@ -424,6 +426,49 @@ async def test_values_are_the_different_ones_of_the_first_places(ground: Ground)
     values = [(-9, 0), (-5, 0), (-1, 0)]
     assert [len(await ground.store.values(ground.board(), places=places)) for places in range(7)] == [0, 1, 2, 2, 2, 3, 3]
     assert await ground.store.values(ground.board(), places=5) == values
+
+
+async def test_a_players_plays_are_walked_both_ways(ground: Ground) -> None:
+    """Several of one moment and of moments less than a millisecond apart, other players' and another game's between them."""
+    sql(ground.url, "INSERT INTO leaderboard_game (slug, name) VALUES ('other', 'Other')")
+    other = (await ground.store.catalog()).games["other"]
+    ground.version = await ground.store.catalog_version()
+    ids: list[int] = []
+    for number in range(7):
+        at = later(number // 2 / 1_000_000)
+        (landed,) = await ground.landed(ground.play(ground.ada, number, timestamp=at, game_mode="m", metadata='{"n": [1]}'))
+        await ground.landed(ground.play(ground.bo, 1, timestamp=at), ground.play(ground.ada, 1, timestamp=at, game_id=other, feeds=()))
+        ids.append(landed.session_id)
+    walked: list[Play] = []
+    while page := await ground.store.plays_before(ground.ada, ground.game_id, before=walked[-1] if walked else None, limit=3):
+        walked += page
+    assert [play.id for play in walked] == ids[::-1]
+    assert (walked[-1].score, walked[-1].game_mode, walked[-1].submitter, walked[-1].timestamp) == (0, "m", "key:1", later(0))
+    assert json.loads(walked[-1].metadata) == {"n": [1]}
+    for since, until, expected in ((0, 4, ids), (1, 3, ids[2:6]), (1, 1, []), (3, 9, ids[6:])):
+        span = (later(since / 1_000_000), later(until / 1_000_000))
+        assert [play.id for play in await ground.store.plays_between(ground.ada, ground.game_id, *span, limit=10)] == expected
+    assert [play.id for play in await ground.store.plays_between(ground.ada, ground.game_id, EVER, NEVER, limit=3)] == ids[:3]
+
+
+async def test_the_last_edit_of_an_entry_is_found(ground: Ground) -> None:
+    board = ground.board()
+    assert await ground.store.last_edit(board, ground.ada) is None
+    for user, season, until, score in (
+        (ground.ada, 0, 3, "7"),
+        (ground.ada, 0, 5, "NULL"),
+        (ground.bo, 0, 9, "1"),
+        (ground.ada, 1, 8, "2"),
+    ):
+        sql(
+            ground.url,
+            f"""INSERT INTO leaderboard_entryedit
+                    (leaderboard_id, season, user_id, until_session, total_score, subscore, reason, actor, created_at)
+                VALUES ({board.leaderboard_id}, {season}, {user}, {until}, {score}, 4, '', 'user:1', '2026-01-01 00:00:00+00:00')""",
+        )
+    made_at = datetime(2026, 1, 1, tzinfo=UTC)
+    assert await ground.store.last_edit(board, ground.ada) == Edit(5, None, 4, made_at)
+    assert await ground.store.last_edit(ground.board(season=1), ground.ada) == Edit(8, 2, 4, made_at)
 
 
 async def test_players_are_found_by_their_names(ground: Ground) -> None:

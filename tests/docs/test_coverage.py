@@ -21,7 +21,7 @@ from leaderboard import metrics
 from leaderboard.api import problems, writes
 from leaderboard.domain import errors, ranking, text
 from leaderboard.domain.score import SCORE_LIMIT
-from leaderboard.services import ranges, standings
+from leaderboard.services import careers, ranges, standings
 from leaderboard.services.checking import Asked
 from leaderboard.store import RANK_COUNT_LIMIT
 from realtime.limits import Options
@@ -231,6 +231,7 @@ def limits() -> dict[str, list[str]]:
         "`limit`": [f"1 to {standings.LIMIT_MAX}"],
         "`offset`": [f"0 to {standings.OFFSET_MAX}"],
         "`players`": [f"1 to {ranges.NAMES_MAX} "],
+        "plays that a history is made from": [str(careers.PLAYS_READ)],
         "rows of a range of ranks": [str(standings.LIMIT_MAX)],
         "dense ranks": [f"first {ranking.DENSE_PLACES} "],
     }
