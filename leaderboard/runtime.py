@@ -30,6 +30,7 @@ from leaderboard.services.caching import Caching
 from leaderboard.services.careers import Careers
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
+from leaderboard.services.key_uses import KeyUses
 from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
@@ -76,6 +77,7 @@ def build(database_url: str, redis_url: str) -> Services:
     players = Players(store, shared)
     known: dict[str, Any] = {"store": store, "index": index, "feed": feed, "catalogs": catalogs, "players": players}
     tokens = Tokens(settings.SECRET_KEY)
+    key_uses = KeyUses(store)
     totals = Totals(store, monotonic=time.monotonic)
     live = Live(**known, totals=totals, announce=_announce, ask_rebuild=_ask_rebuild, clock=utc_now)
     bell = Bell(feed, _ring)
@@ -96,10 +98,11 @@ def build(database_url: str, redis_url: str) -> Services:
         **known,
         cache=shared,
         caching=Caching(**known, cache=shared),
-        credentials=Credentials(catalogs, tokens),
+        credentials=Credentials(catalogs, tokens, key_uses),
         tokens=tokens,
         signatures=Signatures(store, settings.SECRET_KEY),
         limits=Limits(throttle, settings.RATES if settings.RATE_LIMITS else {}),
+        key_uses=key_uses,
         submits=submits,
         totals=totals,
         standings=standings,

@@ -13,6 +13,7 @@ from leaderboard.services.caching import Caching
 from leaderboard.services.careers import Careers
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.credentials import Credentials
+from leaderboard.services.key_uses import KeyUses
 from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
@@ -38,6 +39,7 @@ class Services:
     tokens: Tokens
     signatures: Signatures
     limits: Limits
+    key_uses: KeyUses
     players: Players
     submits: Submits
     totals: Totals
@@ -51,6 +53,7 @@ class Services:
         """Finish what is under way, then close the connections."""
         await self.submits.aclose()
         await self.totals.aclose()
+        await self.key_uses.aclose()
         await self.cache.aclose()
         await self.feed.aclose()
         await self.index.aclose()

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated, SignatureRequired
 from leaderboard.services.catalog import Catalogs, View
+from leaderboard.services.key_uses import KeyUses
 from leaderboard.services.tokens import Token, Tokens
 from leaderboard.store import Player
 
@@ -105,8 +106,8 @@ def may_read(definition: Readable, credential: Credential | None) -> bool:
 class Credentials:
     """Whose an `Authorization` header is. Keys are as the catalog has them, remembered as long as its version stands."""
 
-    def __init__(self, catalogs: Catalogs, tokens: Tokens) -> None:
-        self._catalogs, self._tokens = catalogs, tokens
+    def __init__(self, catalogs: Catalogs, tokens: Tokens, uses: KeyUses) -> None:
+        self._catalogs, self._tokens, self._uses = catalogs, tokens, uses
         self._view: View | None = None
         self._by_key: dict[bytes, tuple[Credential, datetime | None]] = {}
         self._by_token: dict[tuple[bytes, bytes], tuple[Credential, Token]] = {}
@@ -127,6 +128,8 @@ class Credentials:
         credential, expires_at = found
         if expires_at is not None and expires_at <= now:
             raise NotAuthenticated("The API key has expired.")
+        if credential.key_id is not None:
+            self._uses.note(credential.key_id, now)
         return credential
 
     async def find(self, header: bytes, *, now: datetime) -> Credential:

@@ -263,6 +263,10 @@ class Store(Protocol):
         """Write each entry's present rank into its `rank` column; return how many changed."""
         ...
 
+    async def note_key_uses(self, uses: Sequence[tuple[int, datetime]]) -> None:
+        """Keep when API keys were last used, each id once. A moment before the one kept changes nothing, nor does a key that is gone."""
+        ...
+
     async def use_nonce(self, key_id: int, nonce: str, *, expires_at: datetime) -> bool:
         """Keep the nonce of a signed request: of any number of calls with one nonce of an API key, in any process, one is told True.
 

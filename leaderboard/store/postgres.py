@@ -53,6 +53,12 @@ _NEW_ANSWERS = """
     ORDER BY given.id
     ON CONFLICT (session_id) DO NOTHING
     RETURNING session_id"""
+_KEY_USES = """
+    INSERT INTO leaderboard_apikeyuse (key_id, last_used_at)
+    SELECT given.id, given.used_at FROM unnest($1::bigint[], $2::timestamptz[]) AS given (id, used_at)
+    WHERE EXISTS (SELECT FROM leaderboard_apikey k WHERE k.id = given.id)
+    ORDER BY given.id
+    ON CONFLICT (key_id) DO UPDATE SET last_used_at = GREATEST(leaderboard_apikeyuse.last_used_at, excluded.last_used_at)"""
 _ANSWERS = "SELECT session_id, answer FROM leaderboard_submitanswer WHERE session_id = ANY ($1::bigint[])"
 # The first from each user on, who may be another: the order leaves no choice of index.
 _FIND = f"""
@@ -270,6 +276,10 @@ class PostgresStore(Reads):
                 await self._rows(_WRITE_RANKS, *map(list, zip(*moved, strict=True)))
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
+
+    async def note_key_uses(self, uses: Sequence[tuple[int, datetime]]) -> None:
+        if uses:
+            await self._rows(_KEY_USES, *map(list, zip(*uses, strict=True)))
 
     async def use_nonce(self, key_id: int, nonce: str, *, expires_at: datetime) -> bool:
         async def work(connection: Any) -> bool:

@@ -89,6 +89,10 @@ _NEW_ANSWER = """
     INSERT INTO leaderboard_submitanswer (session_id, answer)
     SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM leaderboard_gamesession WHERE id = ?1)
     ON CONFLICT (session_id) DO NOTHING"""
+_KEY_USE = """
+    INSERT INTO leaderboard_apikeyuse (key_id, last_used_at)
+    SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM leaderboard_apikey WHERE id = ?1)
+    ON CONFLICT (key_id) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)"""
 _ANSWER = "SELECT answer FROM leaderboard_submitanswer WHERE session_id = ?"
 _BETTER = """
     SELECT count(*) FROM (
@@ -252,6 +256,9 @@ class SqliteStore(Reads):
                 await self._write_all(_WRITE_RANK, moved)
             changed, above, place = changed + len(moved), above + len(rows), tuple(rows[-1][2:])
         return changed
+
+    async def note_key_uses(self, uses: Sequence[tuple[int, datetime]]) -> None:
+        await self._write_all(_KEY_USE, [(key_id, _text_of(used_at)) for key_id, used_at in uses])
 
     async def use_nonce(self, key_id: int, nonce: str, *, expires_at: datetime) -> bool:
         try:

@@ -936,3 +936,61 @@ async def test_edits_are_read_in_order_from_a_place_on(ground: Ground) -> None:
     assert [(edit.until_session, edit.is_removal) for edit in others] == [(5, False), (6, True)]
     assert await ground.store.edits_since(first.id, limit=1) == others[:1]
     assert await ground.store.last_edit_id() == others[-1].id
+
+
+# --- What API keys leave behind ------------------------------------------------------------------------------------------
+
+
+def new_key(ground: Ground, prefix: str) -> int:
+    """The id of a new API key, made by hand."""
+    digest = "x'00'" if not ground.is_postgres else "'\\x00'"
+    sql(
+        ground.url,
+        f"""INSERT INTO leaderboard_apikey (game_id, name, prefix, digest, scopes, created_at)
+            VALUES ({ground.game_id}, '', '{prefix}', {digest}, '[]', '2026-01-01 00:00:00+00')""",
+    )
+    return int(sql(ground.url, f"SELECT id FROM leaderboard_apikey WHERE prefix = '{prefix}'")[0][0])
+
+
+async def test_a_nonce_is_new_once_to_each_key(ground: Ground, second_store: Store) -> None:
+    ones, others = new_key(ground, "one"), new_key(ground, "other")
+    assert await ground.store.use_nonce(ones, "n" * 64, expires_at=later(0))
+    assert not await second_store.use_nonce(ones, "n" * 64, expires_at=later(60))
+    assert await second_store.use_nonce(others, "n" * 64, expires_at=later(0))
+    assert await ground.store.use_nonce(ones, "N" * 64, expires_at=later(0)), "case counts"
+    assert ground.rows("usednonce") == 3
+
+
+async def test_of_many_who_use_a_nonce_at_once_one_is_told_that_it_is_new(ground: Ground, second_store: Store) -> None:
+    key_id = new_key(ground, "one")
+    for number in range(5):
+        told = await asyncio.gather(
+            *[store.use_nonce(key_id, f"nonce-{number}", expires_at=later(0)) for store in (ground.store, second_store) * 10]
+        )
+        assert sum(told) == 1
+
+
+async def test_a_nonce_of_no_key_is_not_new_and_breaks_nothing(ground: Ground) -> None:
+    assert not await ground.store.use_nonce(10**9, "n" * 16, expires_at=later(0))
+    assert ground.rows("usednonce") == 0
+    assert await ground.store.use_nonce(new_key(ground, "one"), "n" * 16, expires_at=later(0))
+
+
+async def test_nonces_are_forgotten_from_the_oldest_on_and_never_before_their_time(ground: Ground) -> None:
+    key_id = new_key(ground, "one")
+    for second in (3, 0, 0.5, 1, 2):
+        await ground.store.use_nonce(key_id, f"at-{second}", expires_at=later(second))
+    assert await ground.store.forget_nonces(before=later(0), limit=10) == 0
+    assert await ground.store.forget_nonces(before=later(2), limit=2) == 2
+    assert {row[0] for row in sql(ground.url, "SELECT nonce FROM leaderboard_usednonce")} == {"at-1", "at-2", "at-3"}
+    assert await ground.store.forget_nonces(before=later(2), limit=2) == 1
+    assert {row[0] for row in sql(ground.url, "SELECT nonce FROM leaderboard_usednonce")} == {"at-2", "at-3"}
+
+
+async def test_the_latest_use_of_a_key_is_kept(ground: Ground, second_store: Store) -> None:
+    one, other = new_key(ground, "one"), new_key(ground, "other")
+    await ground.store.note_key_uses([])
+    await ground.store.note_key_uses([(one, later(60.5)), (other, later(0)), (10**9, later(0))])
+    await second_store.note_key_uses([(one, later(60)), (other, later(1.5))])
+    rows = sql(ground.url, "SELECT key_id, CAST(last_used_at AS varchar(21)) FROM leaderboard_apikeyuse ORDER BY key_id")
+    assert [(row[0], str(row[1])[:21]) for row in rows] == [(one, "2026-05-01 12:01:00.5"), (other, "2026-05-01 12:00:01.5")]
