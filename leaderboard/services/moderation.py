@@ -6,6 +6,7 @@ after the commit: `Upkeep.show`, or the sweep if nobody came to it.
 
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
@@ -16,7 +17,16 @@ from leaderboard.domain.errors import NotRanked
 from leaderboard.domain.score import BoardId, Direction, Operator, Rules
 from leaderboard.feed import Feed
 from leaderboard.index import Index
-from leaderboard.models import Catalog, EntryEdit, GameSession, Leaderboard, LeaderboardEntry, SubmitAnswer
+from leaderboard.models import (
+    Catalog,
+    Device,
+    EntryEdit,
+    GameSession,
+    Leaderboard,
+    LeaderboardEntry,
+    RefreshToken,
+    SubmitAnswer,
+)
 from leaderboard.services.live import Live
 from leaderboard.services.rows import rfc3339
 from leaderboard.store import EditRecord
@@ -129,7 +139,11 @@ def erase_player(username: str) -> Erased:
     sessions = GameSession.objects.filter(user=user)
     count: int = sessions._raw_delete(sessions.db)  # one statement, no row is loaded
     Catalog.objects.update(erasing=False)
-    user.username, user.first_name, user.last_name, user.email = f"erased-{user.pk}", "", "", ""
+    Device.objects.filter(user=user).delete()
+    RefreshToken.objects.filter(user=user).delete()
+    # The rest of the name is random: nobody can take it beforehand and so keep a player from being erased.
+    user.username, user.first_name, user.last_name, user.email = f"erased-{user.pk}-{token_hex(4)}", "", "", ""
+    user.is_active = False  # access tokens live on for minutes
     user.set_unusable_password()
     user.save()
     return Erased(user.pk, boards, count, until_session)

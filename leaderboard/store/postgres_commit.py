@@ -41,12 +41,13 @@ _MERGED_AS = {Operator.BEST: Operator.BEST, Operator.SUM: Operator.SUM, Operator
 
 # `unnest` in the list of columns gives a value at a time; in FROM each array would be written out and read back first. Of arrays of
 # different lengths the shorter ones end in nulls, so what no submission of the batch has goes as an empty array. What many share goes
-# once a kind. A player that is no more is found by a look-up of its own: as a join it might be planned as a scan of all users.
+# once a kind. A player that is no more, or that is not active, is found by a look-up of its own: as a join it might be planned as a
+# scan of all users.
 _PLAYED = """
     allowed AS MATERIALIZED (SELECT FROM leaderboard_catalog WHERE id = 1 AND version = $1),
     played AS MATERIALIZED (
         SELECT nextval('leaderboard_gamesession_id_seq') AS id, given.*,
-               (SELECT true FROM auth_user WHERE auth_user.id = given.user_id) AS known
+               (SELECT is_active FROM auth_user WHERE auth_user.id = given.user_id) AS known
         FROM (SELECT unnest($2::bigint[]) AS user_id, unnest($3::bigint[]) AS score, unnest($4::bigint[]) AS subscore,
                      unnest($5::timestamptz[]) AS at, unnest($6::int[]) AS kind, unnest($7::text[]) AS metadata,
                      unnest($8::text[]) AS key, unnest($9::bytea[]) AS fingerprint) AS given
@@ -93,7 +94,7 @@ _UPSERT = """
         RETURNING held.id, held.leaderboard_id, {entry}
     )"""
 
-# First the ids: null where the player is no more, negative where the key was there. Then a row per entry: as it is now, and as the
+# First the ids: null where the player is not known, negative where the key was there. Then a row per entry: as it is now, and as the
 # statement's snapshot holds it, which is before. An update keeps the row's id, and by id there is one way to look it up; by board and
 # user the planner may take another index while the table is young, and read the whole board for each.
 _IDS = "SELECT ARRAY(SELECT {told} FROM played ORDER BY id), " + ", ".join(["NULL::bigint"] * 14)  # noqa: S608 - constants only

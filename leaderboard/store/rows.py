@@ -96,5 +96,5 @@ def refusal_for(constraint: str) -> Refusal:
     if "metadata" in constraint.lower():
         return InvalidMetadata()
     if "user" in constraint:
-        return InvalidPlayer("There is no such player any more")
+        return InvalidPlayer("There is no such player any more, or it may not play.")
     return InvalidBody("A value of the submission can't be stored")

@@ -59,7 +59,7 @@ _FIND = f"""
     FROM json_each($1) AS given CROSS JOIN leaderboard_leaderboardentry e
     WHERE e.leaderboard_id = json_extract(given.value, '$[0]') AND e.season = json_extract(given.value, '$[1]')
       AND e.user_id = json_extract(given.value, '$[2]')"""  # noqa: S608 - constants only
-_UNKNOWN_USERS = "SELECT value FROM json_each($1) WHERE value NOT IN (SELECT id FROM auth_user)"
+_UNKNOWN_USERS = "SELECT value FROM json_each($1) WHERE NOT EXISTS (SELECT 1 FROM auth_user WHERE id = value AND is_active)"
 _NEW_USER = """
     INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)
     VALUES (?, ?, ?, '', '', 0, 0, 1, strftime('%Y-%m-%d %H:%M:%f000', 'now')) ON CONFLICT (username) DO NOTHING"""

@@ -277,6 +277,21 @@ async def test_what_sql_cannot_hold_is_refused_alone(ground: Ground) -> None:
     assert ground.rows("gamesession") == 2 * len(bad)
 
 
+@pytest.mark.parametrize("key", [None, "k"])
+async def test_a_player_that_is_not_active_is_refused_alone_and_stores_nothing(ground: Ground, key: str | None) -> None:
+    feeds = ground.feeds(*EVERY)
+    await ground.landed(ground.play(ground.ada, feeds=feeds, key=key))
+    sql(ground.url, f"UPDATE auth_user SET is_active = false WHERE id = {ground.ada}")
+    for again in (key, "another"):
+        outcomes = await ground.commit(ground.play(ground.ada, 99, feeds=feeds, key=again), ground.play(ground.bo, feeds=feeds))
+        assert [type(outcome) for outcome in outcomes] == [Refused, Landed]
+        assert isinstance(outcomes[0], Refused)
+        assert type(outcomes[0].refusal) is InvalidPlayer
+    assert ground.rows("gamesession") == 3
+    sql(ground.url, f"UPDATE auth_user SET is_active = true WHERE id = {ground.ada}")
+    assert len(await ground.landed(ground.play(ground.ada, feeds=feeds))) == 1
+
+
 async def test_a_refusal_does_not_hide_a_repetition(ground: Ground) -> None:
     feeds = ground.feeds(Operator.SUM)
     (landed,) = await ground.landed(ground.play(ground.ada, SCORE_LIMIT, feeds=feeds, key="k"))
