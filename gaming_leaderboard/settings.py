@@ -5,7 +5,7 @@ Every variable has its line in docs/operations.md; a test holds that.
 
 import os
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,6 +127,8 @@ PORT = _whole("PORT", default=8000, low=1, high=65535)
 LOG_FORMAT = _one_of("LOG_FORMAT", default="console", choices=("json", "console"))
 LOG_LEVEL = _one_of("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LIVE_TICK_MS = _whole("LIVE_TICK_MS", default=100, low=10, high=60_000)
+LOGIN_FAILURES = _whole("LOGIN_FAILURES", default=5, low=1, high=1_000)
+LOGIN_COOLOFF_S = _whole("LOGIN_COOLOFF_S", default=900, low=1, high=86_400)
 
 # What answers of version 1 say of its end, in the headers Deprecation and Sunset.
 API_V1_DEPRECATED_AT = _moment("API_V1_DEPRECATED_AT", env.str("API_V1_DEPRECATED_AT", default=""))
@@ -178,6 +180,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "corsheaders",
     "channels",
     "rest_framework",
@@ -198,6 +201,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: turns what a login form refused into 429
 ]
 ROOT_URLCONF = "gaming_leaderboard.urls"
 ASGI_APPLICATION = "asgi.application"
@@ -285,6 +289,27 @@ CHANNEL_LAYERS = {
 }
 
 REST_FRAMEWORK: dict[str, Any] = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": [], "DEFAULT_PERMISSION_CLASSES": []}
+
+# --- Passwords and logins ----------------------------------------------------------------------------------------------
+PASSWORD_HASHERS = [
+    "leaderboard.services.passwords.Argon2",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # of accounts that are older than this list; hashed anew at their next login
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]  # the first only refuses
+AXES_HANDLER = "leaderboard.services.attempts.LoginAttempts"
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(seconds=LOGIN_COOLOFF_S)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username", "ip_address"]  # the order that the handler counts them in
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else whoever keeps guessing locks the owner out for good
+AXES_DISABLE_ACCESS_LOG = True  # a row for every login for ever, that nobody reads
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "otp_token", "refresh_token", "device_id"]
+AXES_COOLOFF_MESSAGE = "Too many failed logins. Try again later."
 
 # --- Logs ----------------------------------------------------------------------------------------------------------
 LOGGING_CONFIG = "gaming_leaderboard.logs.configure"
