@@ -35,6 +35,7 @@ from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.ranges import Ranges
+from leaderboard.services.sign_in import SignIn
 from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
@@ -103,6 +104,7 @@ def build(database_url: str, redis_url: str) -> Services:
         signatures=Signatures(store, settings.SECRET_KEY),
         limits=Limits(throttle, settings.RATES if settings.RATE_LIMITS else {}),
         key_uses=key_uses,
+        sign_in=SignIn(tokens, catalogs),
         submits=submits,
         totals=totals,
         standings=standings,

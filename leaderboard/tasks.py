@@ -73,10 +73,13 @@ def forget_nonces() -> None:
 
 @shared_task
 def clean_up() -> None:
-    """Drop the index of seasons that are over, and expired browser sessions."""
+    """Drop the index of seasons that are over, expired browser sessions and refresh tokens."""
     from django.core.management import call_command
 
+    from leaderboard.services import sign_in
+
     call_command("clearsessions")
+    sign_in.purge(runtime.utc_now())
     try:
         runtime.run(runtime.services().upkeep.forget_past(now=runtime.utc_now()), timeout_s=300)
     except AWAY as error:

@@ -40,12 +40,12 @@ def read_batch(request: ApiRequest) -> list[msgspec.Raw]:
 
 
 def read_ticket(request: ApiRequest) -> TicketBody:
-    body: TicketBody = _decode(_ticket, _checked(request))
+    body: TicketBody = read_json(request, _ticket)
     return body
 
 
-def read_as(decoder: Any, request: ApiRequest) -> Any:
-    """The body in the shape of a msgspec decoder. Raises InvalidBody or UnsupportedMediaType."""
+def read_json(request: ApiRequest, decoder: Any) -> Any:
+    """What the decoder makes of the body. Raises InvalidBody or UnsupportedMediaType."""
     return _decode(decoder, _checked(request))
 
 

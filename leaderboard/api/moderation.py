@@ -73,7 +73,7 @@ def edits(request: ApiRequest, told: Told, board: str) -> None:
 
 async def _edit_entry(request: ApiRequest, told: Told, slug: str, player: str) -> None:
     credential, board = await _opened(request, slug)
-    body: EditBody = bodies.read_as(_edit_body, request)
+    body: EditBody = bodies.read_json(request, _edit_body)
     edit = await _in_thread(
         lambda: moderation.edit_entry(
             board.id,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from leaderboard.api.request import Answer, Header
 from leaderboard.domain import errors
@@ -15,8 +16,10 @@ STATUS: dict[type[Refusal], int] = {
     errors.InvalidMetadata: 400,
     errors.InvalidIdempotencyKey: 400,
     errors.PlayerRequired: 400,
+    errors.WeakPassword: 400,
     errors.NotAuthenticated: 401,
     errors.SignatureInvalid: 401,
+    errors.InvalidCredentials: 401,
     errors.Forbidden: 403,
     errors.SignatureRequired: 403,
     errors.CsrfFailed: 403,
@@ -31,6 +34,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.NotAcceptable: 406,
     errors.RequestTimeout: 408,
     errors.NonceReused: 409,
+    errors.NameTaken: 409,
     errors.BodyTooLarge: 413,
     errors.TargetTooLong: 414,
     errors.UnsupportedMediaType: 415,
@@ -41,11 +45,17 @@ STATUS: dict[type[Refusal], int] = {
     errors.InvalidDefinition: 422,
     errors.RateLimited: 429,
     errors.HeadersTooLarge: 431,
+    errors.TooManyAttempts: 429,
     errors.InternalError: 500,
     errors.Overloaded: 503,
     errors.StoreUnavailable: 503,
 }
-RETRY_AFTER_S = {errors.Overloaded: 1, errors.StoreUnavailable: 2, errors.RateLimited: 1}  # the last says itself how long
+RETRY_AFTER_S = {
+    errors.Overloaded: 1,
+    errors.StoreUnavailable: 2,
+    errors.RateLimited: 1,  # says itself how long
+    errors.TooManyAttempts: settings.LOGIN_COOLOFF_S,
+}
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -71,5 +81,5 @@ def answer(refusal: Refusal, request_id: str) -> Answer:
     if type(refusal) in RETRY_AFTER_S:
         headers += ((b"retry-after", b"%d" % getattr(refusal, "retry_after_s", RETRY_AFTER_S[type(refusal)])),)
     if STATUS[type(refusal)] == 401:
-        headers += ((b"www-authenticate", b"Api-Key"),)
+        headers += ((b"www-authenticate", b"Api-Key, Bearer, Ticket"),)
     return Answer(STATUS[type(refusal)], msgspec.json.encode(document(refusal, request_id)), headers)

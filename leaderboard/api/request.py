@@ -95,6 +95,11 @@ class ApiRequest:
         return self._django
 
 
+def client_address(request: ApiRequest) -> str:
+    """Who is at the other end of the connection. Over a Unix socket that is somebody on this machine."""
+    return str(request.django().META.get("REMOTE_ADDR") or "127.0.0.1")
+
+
 def in_a_task(work: Awaitable[None], told: Told, *, timeout_s: float | None = TASK_S) -> "asyncio.Task[None]":
     """For an operation that has to wait. `work` tells its answer itself; what it raises is told here."""
     task = asyncio.get_running_loop().create_task(_run(work, told, timeout_s))

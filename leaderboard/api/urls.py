@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from leaderboard.api import moderation, more_views, views
+from leaderboard.api import identity, moderation, more_views, views
 
 urlpatterns = [
     path("scores/", views.Scores.as_view()),
@@ -13,6 +13,12 @@ urlpatterns = [
     path("leaderboard/<str:board>/top/", views.Top.as_view()),
     path("leaderboard/<str:board>/rank/<path:player>/", views.Rank.as_view()),
     path("leaderboard/<str:board>/around/<path:player>/", views.Around.as_view()),
+    path("auth/device/", identity.DeviceSignIn.as_view()),
+    path("auth/register/", identity.Register.as_view()),
+    path("auth/login/", identity.Login.as_view()),
+    path("auth/refresh/", identity.Refresh.as_view()),
+    path("auth/logout/", identity.Logout.as_view()),
+    path("players/me/", identity.Me.as_view()),
     path("leaderboard/<str:board>/entries/", more_views.Entries.as_view()),
     path("leaderboard/<str:board>/percentile/", more_views.Percentile.as_view()),
     path("leaderboard/<str:board>/what_if/", more_views.WhatIf.as_view()),

@@ -81,6 +81,24 @@ class NonceReused(Refusal):
     code, title = "nonce_reused", "This nonce came with a signed request before"
 
 
+class InvalidCredentials(Refusal):
+    """One for all that can be wrong with a sign-in: which names exist, and who was shut out, is nobody's business."""
+
+    code, title = "invalid_credentials", "The name, password, device or refresh token is of no use"
+
+
+class TooManyAttempts(Refusal):
+    code, title = "too_many_attempts", "Too many failed logins; try again later"
+
+
+class WeakPassword(Refusal):
+    code, title = "weak_password", "The password is too easy to guess"
+
+
+class NameTaken(Refusal):
+    code, title = "name_taken", "There is a player of that name"
+
+
 class Forbidden(Refusal):
     code, title = "forbidden", "This credential may not do that"
 

@@ -18,6 +18,7 @@ from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.ranges import Ranges
+from leaderboard.services.sign_in import SignIn
 from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
 from leaderboard.services.submit import Submits
@@ -40,6 +41,7 @@ class Services:
     signatures: Signatures
     limits: Limits
     key_uses: KeyUses
+    sign_in: SignIn
     players: Players
     submits: Submits
     totals: Totals
@@ -51,6 +53,7 @@ class Services:
 
     async def aclose(self) -> None:
         """Finish what is under way, then close the connections."""
+        await self.sign_in.aclose()
         await self.submits.aclose()
         await self.totals.aclose()
         await self.key_uses.aclose()

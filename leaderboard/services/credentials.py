@@ -55,7 +55,7 @@ class Credential:
     `signed_only` submits by signed requests alone. `is_signed` is set for the one request whose signature was checked.
     """
 
-    submitter: str  # "key:12" or "user:5": the scope of idempotency keys
+    submitter: str  # "key:12", "user:5" or, by a token of game 3, "user:5@3": the scope of idempotency keys
     game_id: int | None
     player: Player | None
     scopes: tuple[str, ...]
@@ -191,7 +191,7 @@ def of_user(player: Player) -> Credential:
 def _of_token(token: Token, *, is_ticket: bool) -> Credential:
     """A player submits for itself and reads its game's boards; a ticket of nobody's reads only."""
     scopes = (BOARDS_READ,) if token.player is None else (SCORES_WRITE, BOARDS_READ)
-    submitter = f"ticket:{token.game_id}" if token.player is None else f"user:{token.player.id}"
+    submitter = f"ticket:{token.game_id}" if token.player is None else f"user:{token.player.id}@{token.game_id}"
     return Credential(submitter, token.game_id, token.player, scopes, token.boards, is_ticket=is_ticket)
 
 
