@@ -60,6 +60,15 @@ def test_an_authoritative_board_takes_keys_only(browser: httpx.Client, stack: St
     assert by_key.status_code == 201
 
 
+def test_a_user_sees_and_names_itself_with_its_csrf_token_only(browser: httpx.Client) -> None:
+    token = {"X-CSRFToken": browser.cookies["csrftoken"]}
+    refused = browser.patch("/api/v1/players/me/", json={"name": "Mallory"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "csrf_failed")
+    renamed = browser.patch("/api/v1/players/me/", json={"name": "Ada of the site"}, headers=token)
+    assert (renamed.status_code, renamed.json()) == (200, {"player": "ada-of-the-site", "name": "Ada of the site", "game": None})
+    assert browser.get("/api/v1/players/me/").json() == renamed.json()
+
+
 def test_an_ended_session_is_nobody(browser: httpx.Client) -> None:
     browser.cookies.set("sessionid", "gone")
     response = browser.post("/api/v1/scores/", json=BODY, headers={"X-CSRFToken": browser.cookies["csrftoken"]})
