@@ -19,7 +19,7 @@ from leaderboard.services.players import Players
 from leaderboard.services.rows import rfc3339, rows
 from leaderboard.services.standings import Known, board_of, check_window
 from leaderboard.services.totals import Totals
-from leaderboard.store import Edit, Play, Player, Store
+from leaderboard.store import LastEdit, Player, PlayRecord, Store
 from leaderboard.store.rows import milliseconds
 
 BOARDS_AT_ONCE = 500  # asked of the index in one round trip
@@ -151,7 +151,7 @@ def _game_of_plays(credential: Credential | None, player: str) -> int:
     return credential.game_id
 
 
-def _session(play: Play) -> dict[str, Any]:
+def _session(play: PlayRecord) -> dict[str, Any]:
     return {
         "session_id": play.id,
         "score": play.score,
@@ -168,7 +168,7 @@ def _span(known: Known, board: BoardId) -> tuple[datetime, datetime]:
     return EVER if board.season == ALL_TIME else season_start(board.season), ends or NEVER
 
 
-def _improvements(definition: Definition, entry: Entry, edit: Edit | None, plays: Iterable[Play]) -> list[Entry]:
+def _improvements(definition: Definition, entry: Entry, edit: LastEdit | None, plays: Iterable[PlayRecord]) -> list[Entry]:
     """What the player held after each play, in order of their ids, that made it better."""
     rules = definition.rules
     held = _edited(definition, entry.user_id, edit)
@@ -193,14 +193,14 @@ def _improvements(definition: Definition, entry: Entry, edit: Edit | None, plays
     return found
 
 
-def _edited(definition: Definition, user_id: int, edit: Edit | None) -> Entry | None:
+def _edited(definition: Definition, user_id: int, edit: LastEdit | None) -> Entry | None:
     if edit is None or edit.score is None:
         return None
     keys = (definition.rules.score_sign * edit.score, definition.rules.subscore_sign * edit.subscore)
     return Entry(user_id, *keys, edit.until_session, 1, milliseconds(edit.created_at))
 
 
-def _feeds(definition: Definition, play: Play) -> bool:
+def _feeds(definition: Definition, play: PlayRecord) -> bool:
     """Whether the play can have come in here."""
     low, high = definition.min_score, definition.max_score
     return (

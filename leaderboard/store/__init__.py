@@ -120,14 +120,14 @@ class EditRecord(msgspec.Struct, frozen=True):
     is_removal: bool
 
 
-class Play(SessionRecord, frozen=True):
+class PlayRecord(SessionRecord, frozen=True):
     """A session with what was sent along (JSON text) and the credential that submitted it."""
 
     metadata: str
     submitter: str
 
 
-class Edit(msgspec.Struct, frozen=True):
+class LastEdit(msgspec.Struct, frozen=True):
     """A moderator's word on an entry: what the player held after `until_session`; a score of None: nothing."""
 
     until_session: int
@@ -175,15 +175,15 @@ class Store(Protocol):
 
     async def session(self, session_id: int) -> SessionRecord | None: ...
 
-    async def plays_before(self, user_id: int, game_id: int, *, before: SessionRecord | None, limit: int) -> list[Play]:
+    async def plays_before(self, user_id: int, game_id: int, *, before: SessionRecord | None, limit: int) -> list[PlayRecord]:
         """A player's sessions in a game, the newest first; with `before`, one of them: those older than it."""
         ...
 
-    async def plays_between(self, user_id: int, game_id: int, since: datetime, until: datetime, *, limit: int) -> list[Play]:
+    async def plays_between(self, user_id: int, game_id: int, since: datetime, until: datetime, *, limit: int) -> list[PlayRecord]:
         """A player's sessions in a game with since <= time < until, the oldest first."""
         ...
 
-    async def last_edit(self, board: BoardId, user_id: int) -> Edit | None:
+    async def last_edit(self, board: BoardId, user_id: int) -> LastEdit | None:
         """The last moderator's word on this entry."""
         ...
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.domain.season import NEVER
-from leaderboard.store import COUNT_ALL, Edit, EditRecord, Play, Player, SessionRecord, statements
-from leaderboard.store.rows import edit_of, play_of, player_of, session_of
+from leaderboard.store import COUNT_ALL, EditRecord, LastEdit, Player, PlayRecord, SessionRecord, statements
+from leaderboard.store.rows import last_edit_of, play_of, player_of, session_of
 
 
 class Reads(ABC):
@@ -37,18 +37,18 @@ class Reads(ABC):
         rows = await self._rows(statements.SESSION, session_id)
         return session_of(rows[0]) if rows else None
 
-    async def plays_before(self, user_id: int, game_id: int, *, before: SessionRecord | None, limit: int) -> list[Play]:
+    async def plays_before(self, user_id: int, game_id: int, *, before: SessionRecord | None, limit: int) -> list[PlayRecord]:
         moment, identity = (NEVER, 0) if before is None else (before.timestamp, before.id)
         rows = await self._rows(statements.PLAYS_BEFORE, user_id, game_id, self._moment(moment), identity, limit)
         return [play_of(row) for row in rows]
 
-    async def plays_between(self, user_id: int, game_id: int, since: datetime, until: datetime, *, limit: int) -> list[Play]:
+    async def plays_between(self, user_id: int, game_id: int, since: datetime, until: datetime, *, limit: int) -> list[PlayRecord]:
         span = (self._moment(since), self._moment(until))
         return [play_of(row) for row in await self._rows(statements.PLAYS_BETWEEN, user_id, game_id, *span, limit)]
 
-    async def last_edit(self, board: BoardId, user_id: int) -> Edit | None:
-        rows = await self._rows(statements.LAST_EDIT, *board, user_id)
-        return edit_of(rows[0]) if rows else None
+    async def last_edit(self, board: BoardId, user_id: int) -> LastEdit | None:
+        rows = await self._rows(statements.LAST_EDIT_OF, *board, user_id)
+        return last_edit_of(rows[0]) if rows else None
 
     async def top(self, board: BoardId, *, limit: int, offset: int = 0) -> list[Entry]:
         return [Entry(*row) for row in await self._rows(self._reads.top, *board, limit, offset)]
@@ -93,7 +93,7 @@ class Reads(ABC):
         return [EditRecord(row[0], BoardId(row[1], row[2]), row[3], row[4], bool(row[5])) for row in rows]
 
     async def last_edit_id(self) -> int:
-        return int(await self._value(statements.LAST_EDIT))
+        return int(await self._value(statements.LAST_EDIT_ID))
 
     async def ping(self) -> None:
         await self._value(statements.PING)

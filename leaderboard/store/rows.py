@@ -9,7 +9,7 @@ from typing import Any
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidBody, InvalidMetadata, InvalidPlayer, Refusal, ScoreOutOfRange, TotalOutOfRange
 from leaderboard.domain.score import Direction, Operator, Rules
-from leaderboard.store import Edit, KeyRecord, Play, Player, SessionRecord
+from leaderboard.store import KeyRecord, LastEdit, Player, PlayRecord, SessionRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -65,16 +65,16 @@ def session_of(row: Sequence[Any]) -> SessionRecord:
     return SessionRecord(identity, user_id, game_id, score, subscore, game_mode, _moment_of(timestamp))
 
 
-def play_of(row: Sequence[Any]) -> Play:
+def play_of(row: Sequence[Any]) -> PlayRecord:
     """A row of PLAYS_BEFORE or PLAYS_BETWEEN."""
     identity, user_id, game_id, score, subscore, game_mode, timestamp, metadata, submitter = row
-    return Play(identity, user_id, game_id, score, subscore, game_mode, _moment_of(timestamp), metadata, submitter)
+    return PlayRecord(identity, user_id, game_id, score, subscore, game_mode, _moment_of(timestamp), metadata, submitter)
 
 
-def edit_of(row: Sequence[Any]) -> Edit:
-    """A row of LAST_EDIT."""
+def last_edit_of(row: Sequence[Any]) -> LastEdit:
+    """A row of LAST_EDIT_OF."""
     until_session, score, subscore, created_at = row
-    return Edit(until_session, score, subscore, _moment_of(created_at))
+    return LastEdit(until_session, score, subscore, _moment_of(created_at))
 
 
 def _moment_of(value: datetime | str) -> datetime:

@@ -20,7 +20,7 @@ SESSION = """
 EDITS_SINCE = """
     SELECT id, leaderboard_id, season, user_id, until_session, total_score IS NULL
     FROM leaderboard_entryedit WHERE id > $1 ORDER BY id LIMIT $2"""
-LAST_EDIT = "SELECT coalesce(max(id), 0) FROM leaderboard_entryedit"
+LAST_EDIT_ID = "SELECT coalesce(max(id), 0) FROM leaderboard_entryedit"
 PING = "SELECT 1"
 
 # Both are walks along gamesession_user_time_idx, one way and the other; what is of one moment is sorted by id.
@@ -29,7 +29,7 @@ _PLAY = """
     WHERE user_id = $1 AND game_id = $2"""
 PLAYS_BEFORE = f"""{_PLAY} AND "timestamp" <= $3 AND ("timestamp" < $3 OR id < $4) ORDER BY "timestamp" DESC, id DESC LIMIT $5"""
 PLAYS_BETWEEN = f"""{_PLAY} AND "timestamp" >= $3 AND "timestamp" < $4 ORDER BY "timestamp", id LIMIT $5"""
-LAST_EDIT = """
+LAST_EDIT_OF = """
     SELECT until_session, total_score, subscore, created_at FROM leaderboard_entryedit
     WHERE leaderboard_id = $1 AND season = $2 AND user_id = $3 ORDER BY id DESC LIMIT 1"""
 

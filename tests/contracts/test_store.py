@@ -21,7 +21,7 @@ from leaderboard.domain.errors import (
 )
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Direction, Entry, Operator, Rules
 from leaderboard.domain.season import EVER, NEVER
-from leaderboard.store import Edit, Landed, Outcome, Play, Refused, Repeated, StaleCatalog, Store, postgres
+from leaderboard.store import Landed, LastEdit, Outcome, Refused, Repeated, StaleCatalog, Store, postgres
 from leaderboard.store.batch import GroupCommit
 from leaderboard.store.factory import open_store
 from leaderboard.store.postgres import PostgresStore
@@ -482,8 +482,8 @@ async def test_the_last_edit_of_an_entry_is_found(ground: Ground) -> None:
                 VALUES ({board.leaderboard_id}, {season}, {user}, {until}, {score}, 4, '', 'user:1', '2026-01-01 00:00:00+00:00')""",
         )
     made_at = datetime(2026, 1, 1, tzinfo=UTC)
-    assert await ground.store.last_edit(board, ground.ada) == Edit(5, None, 4, made_at)
-    assert await ground.store.last_edit(ground.board(season=1), ground.ada) == Edit(8, 2, 4, made_at)
+    assert await ground.store.last_edit(board, ground.ada) == LastEdit(5, None, 4, made_at)
+    assert await ground.store.last_edit(ground.board(season=1), ground.ada) == LastEdit(8, 2, 4, made_at)
 
 
 async def test_players_are_found_by_their_names(ground: Ground) -> None:
