@@ -25,14 +25,15 @@ What breaks the promise: writing to the tables by hand without `rebuild_index` a
 rules without recomputing its entries.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from leaderboard.domain.definition import Definition, Submission
 from leaderboard.domain.errors import Refusal
+from leaderboard.domain.replay import Edit, Play
 from leaderboard.domain.score import BoardId, Entry
 
 
@@ -135,6 +136,29 @@ class LastEdit(msgspec.Struct, frozen=True):
     subscore: int
     created_at: datetime
 
+
+class Replacement(NamedTuple):
+    """A leaderboard whose rules change, together with all its entries. `definition` has the new rules.
+
+    The entries were made from the sessions up to `after` and the edits up to `last_edit`. `held_only`: players that hold no entry
+    get none. `moved` goes into the re-ranking's row.
+    """
+
+    reranking_id: int
+    definition: Definition
+    after: int
+    last_edit: int
+    held_only: bool
+    moved: int
+    now: datetime
+
+
+class EditedMeanwhile(Exception):
+    """A moderator edited an entry since the new ones were made; nothing was replaced."""
+
+
+Seasoned = tuple[int, Entry]  # the season, and an entry of it
+CatchUp = Callable[[list[Play]], list[Seasoned]]
 
 COUNT_ALL = 2**62  # more entries than there can be
 
@@ -276,6 +300,26 @@ class Store(Protocol):
 
     async def forget_nonces(self, *, before: datetime, limit: int) -> int:
         """Delete nonces that expired before that moment, `limit` at most; how many."""
+
+    async def plays(self, game_id: int, *, after: int, until: int, limit: int) -> tuple[int, list[Play]]:
+        """The game's sessions among the first `limit` (of all games) with after < id <= until, and the last id looked at: where to
+        go on. It is `until` when there are no more."""
+        ...
+
+    async def edits(self, leaderboard_id: int) -> list[Edit]:
+        """The moderators' edits of its entries, the oldest first."""
+        ...
+
+    async def replace_entries(self, what: Replacement, entries: Iterable[list[Seasoned]], catch_up: CatchUp) -> int | None:
+        """Put these entries in the place of all that the leaderboard has, and give it its new rules, in one transaction.
+
+        How many entries were taken off; None if the re-ranking is over or its leaderboard gone. While no session can land,
+        `catch_up` gets those after `what.after` and returns every entry that they change. A commit that was checked against the
+        old rules comes before, or is refused by `StaleCatalog`: no session is lost and none counts twice. Submits wait
+        for as long as it takes to write what changed, some 10 us an entry.
+
+        Raises EditedMeanwhile or StoreUnavailable; then nothing changed.
+        """
         ...
 
     async def ping(self) -> None: ...

@@ -1,7 +1,7 @@
 """The store on PostgreSQL, by asyncpg."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,13 +14,17 @@ from leaderboard.domain.score import BoardId, Entry
 from leaderboard.store import (
     RANK_COUNT_LIMIT,
     Catalog,
+    CatchUp,
     KeyRecord,
     Landed,
     Outcome,
     Player,
     Refused,
     Repeated,
+    Replacement,
+    Seasoned,
     postgres_commit,
+    postgres_replace,
     statements,
 )
 from leaderboard.store.reads import Reads
@@ -292,6 +296,15 @@ class PostgresStore(Reads):
 
     async def forget_nonces(self, *, before: datetime, limit: int) -> int:
         return len(await self._rows(statements.FORGET_NONCES, before, limit))
+
+    async def replace_entries(self, what: Replacement, entries: Iterable[list[Seasoned]], catch_up: CatchUp) -> int | None:
+        try:
+            async with asyncio.timeout(postgres_replace.REPLACE_S), self._connection() as connection, connection.transaction():
+                return await postgres_replace.replace(connection, what, entries, catch_up, plays=_READS.plays)
+        except (*_AWAY, asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError) as error:
+            if isinstance(error, ValueError):
+                raise
+            raise StoreUnavailable from error
 
     async def aclose(self) -> None:
         """Close this loop's connections, and what is left of loops that are closed."""

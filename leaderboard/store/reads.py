@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from leaderboard.domain.replay import Edit, Play
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.domain.season import NEVER
 from leaderboard.store import COUNT_ALL, EditRecord, LastEdit, Player, PlayRecord, SessionRecord, statements
-from leaderboard.store.rows import last_edit_of, play_of, player_of, session_of
+from leaderboard.store.rows import edit_of, last_edit_of, play_of, player_of, session_of
 
 
 class Reads(ABC):
@@ -94,6 +95,13 @@ class Reads(ABC):
 
     async def last_edit_id(self) -> int:
         return int(await self._value(statements.LAST_EDIT_ID))
+
+    async def plays(self, game_id: int, *, after: int, until: int, limit: int) -> tuple[int, list[Play]]:
+        looked_at = min(await self._value(statements.LAST_LOOKED_AT, after, limit) or until, until)
+        return looked_at, [Play(*row) for row in await self._rows(self._reads.plays, after, looked_at, game_id)]
+
+    async def edits(self, leaderboard_id: int) -> list[Edit]:
+        return [edit_of(row) for row in await self._rows(self._reads.edits, leaderboard_id)]
 
     async def ping(self) -> None:
         await self._value(statements.PING)

@@ -8,6 +8,7 @@ from typing import Any
 
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidBody, InvalidMetadata, InvalidPlayer, Refusal, ScoreOutOfRange, TotalOutOfRange
+from leaderboard.domain.replay import Edit
 from leaderboard.domain.score import Direction, Operator, Rules
 from leaderboard.store import KeyRecord, LastEdit, Player, PlayRecord, SessionRecord
 
@@ -46,6 +47,14 @@ def definition_of(row: Sequence[Any]) -> Definition:
     )
 
 
+def rule_columns(definition: Definition) -> tuple[Any, ...]:
+    """The arguments of NEW_RULES."""
+    rules = definition.rules
+    orders = (rules.operator.value, rules.sort_order.value, rules.subscore_order.value)
+    feeds = (definition.game_mode, definition.reset_schedule, definition.time_zone, definition.min_score, definition.max_score)
+    return (definition.id, *orders, *feeds)
+
+
 def key_of(row: Sequence[Any]) -> KeyRecord:
     """A row of KEYS."""
     identity, game_id, prefix, digest, scopes, expires_at, signed_only = row
@@ -75,6 +84,13 @@ def last_edit_of(row: Sequence[Any]) -> LastEdit:
     """A row of LAST_EDIT_OF."""
     until_session, score, subscore, created_at = row
     return LastEdit(until_session, score, subscore, _moment_of(created_at))
+
+
+def edit_of(row: Sequence[Any]) -> Edit:
+    """A row of `edits`. What was there before keeps its session, and with it its place among equals."""
+    identity, user_id, season, until_session, total_score, subscore, before, until_ms = row
+    session_id = (json.loads(before) or {}).get("session_id") if before is not None else None
+    return Edit(identity, user_id, season, until_session, total_score, subscore, session_id or until_session, until_ms or 0)
 
 
 def _moment_of(value: datetime | str) -> datetime:

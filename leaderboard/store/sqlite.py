@@ -9,25 +9,31 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from leaderboard.domain.definition import Feeding, Submission
 from leaderboard.domain.errors import StoreUnavailable
+from leaderboard.domain.replay import Play
 from leaderboard.domain.score import BoardId, Entry, merge, opening
 from leaderboard.store import (
     RANK_COUNT_LIMIT,
     Catalog,
+    CatchUp,
+    EditedMeanwhile,
     Landed,
     Outcome,
     Player,
     Refused,
     Repeated,
+    Replacement,
     Result,
+    Seasoned,
     StaleCatalog,
     statements,
 )
@@ -40,6 +46,7 @@ from leaderboard.store.rows import (
     new_user,
     player_of,
     refusal_for,
+    rule_columns,
 )
 
 T = TypeVar("T")
@@ -102,6 +109,14 @@ _BETTER = """
 _CALCULATED_RANK = "SELECT rank FROM leaderboard_leaderboardentry WHERE leaderboard_id = ? AND season = ? AND user_id = ?"
 _WRITE_RANK = "UPDATE leaderboard_leaderboardentry SET rank = ? WHERE id = ?"
 
+_NEW_ENTRIES = """
+    CREATE TEMP TABLE leaderboard_new_entry (season, user_id, score_key, subscore_key, session_id, version,
+        PRIMARY KEY (season, user_id)) WITHOUT ROWID"""
+_NO_NEW_ENTRIES = "DROP TABLE IF EXISTS temp.leaderboard_new_entry"
+_ADD_NEW_ENTRY = "INSERT OR REPLACE INTO temp.leaderboard_new_entry VALUES (?, ?, ?, ?, ?, ?)"
+_WRITE_NEW_ENTRIES = statements.write_new_entries("max")
+REPLACE_S = 120.0  # while a large board's entries are replaced others wait; more than this is a fault
+
 # One submission's fault: it breaks a constraint, or is no value that SQLite can hold.
 _UNSTORABLE = (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError, UnicodeError)
 
@@ -125,17 +140,18 @@ class _Threads:
         self._connections: list[sqlite3.Connection] = []
         self._executor: ThreadPoolExecutor | None = None
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, timeout_s: float | None = None) -> T:
         """The work's result; a caller that is cancelled leaves a work that has begun to end by itself.
 
         Raises StoreUnavailable, also when the time is up.
         """
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
         if self._executor is None:
             self._local = threading.local()
             self._executor = ThreadPoolExecutor(self._count, thread_name_prefix="leaderboard-sqlite")
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(timeout_s):
                 return await asyncio.get_running_loop().run_in_executor(self._executor, self._work, work, deadline)
         except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
             if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
@@ -269,6 +285,16 @@ class SqliteStore(Reads):
     async def forget_nonces(self, *, before: datetime, limit: int) -> int:
         return len(await self._write(statements.FORGET_NONCES, _text_of(before), limit))
 
+    async def replace_entries(self, what: Replacement, entries: Iterable[list[Seasoned]], catch_up: CatchUp) -> int | None:
+        """The new entries are laid aside page by page, with commits between them; only the replacing itself holds these up."""
+        await self._writer.run(_make_new_entries)
+        try:
+            for page in entries:
+                await self._writer.run(partial(_add_new_entries, page=page))
+            return await self._writer.run(partial(_replace, what=what, catch_up=catch_up), timeout_s=REPLACE_S)
+        finally:
+            await self._writer.run(lambda connection: connection.execute(_NO_NEW_ENTRIES))
+
     async def aclose(self) -> None:
         await self._readers.aclose()
         await self._writer.aclose()
@@ -379,6 +405,32 @@ def _feed(
 def _held(connection: sqlite3.Connection, board: BoardId, user_id: int) -> _Held | None:
     row = connection.execute(_HELD, (*board, user_id)).fetchone()
     return _Held(Entry(*row[:6]), row[6], row[7]) if row else None
+
+
+def _make_new_entries(connection: sqlite3.Connection) -> None:
+    connection.execute(_NO_NEW_ENTRIES)  # of one that was cancelled
+    connection.execute(_NEW_ENTRIES)
+
+
+def _add_new_entries(connection: sqlite3.Connection, page: list[Seasoned]) -> None:
+    rows = [(season, entry.user_id, *entry.order, entry.version) for season, entry in page]
+    connection.executemany(_ADD_NEW_ENTRY, rows)
+
+
+def _replace(connection: sqlite3.Connection, what: Replacement, catch_up: CatchUp) -> int | None:
+    new, rules = what.definition, what.definition.rules
+    with _transaction(connection):
+        if not _fetch(connection, statements.OPEN_RERANKING, what.reranking_id, new.id):
+            return None
+        if _fetch(connection, statements.LAST_EDIT_ON, new.id)[0][0] != what.last_edit:
+            raise EditedMeanwhile
+        late = [Play(*row) for row in _fetch(connection, _READS.plays, what.after, 2**62, new.game_id)]
+        _add_new_entries(connection, catch_up(late))
+        dropped = connection.execute(statements.DROP_ENTRIES, {"1": new.id}).rowcount
+        _fetch(connection, _WRITE_NEW_ENTRIES, new.id, rules.score_sign, rules.subscore_sign, _text_of(what.now), what.held_only)
+        _fetch(connection, statements.NEW_RULES, *rule_columns(new))
+        _fetch(connection, statements.RERANKED, what.reranking_id, what.moved)
+        return dropped
 
 
 def _kept_answer(connection: sqlite3.Connection, session_id: int, answer: bytes) -> bytes:

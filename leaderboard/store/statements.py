@@ -88,6 +88,59 @@ FORGET_NONCES = """
     DELETE FROM leaderboard_usednonce
     WHERE id IN (SELECT id FROM leaderboard_usednonce WHERE expires_at < $1 ORDER BY expires_at LIMIT $2) RETURNING id"""
 
+# What `replace_entries` writes from: the new entries of one leaderboard, in a temporary table.
+NEW_ENTRY_COLUMNS = ("season", "user_id", "score_key", "subscore_key", "session_id", "version")
+OPEN_RERANKING = "SELECT 1 FROM leaderboard_reranking WHERE id = $1 AND leaderboard_id = $2 AND state IN ('waiting', 'running')"
+LAST_EDIT_ON = "SELECT coalesce(max(id), 0) FROM leaderboard_entryedit WHERE leaderboard_id = $1"
+DROP_ENTRIES = """
+    DELETE FROM leaderboard_leaderboardentry WHERE leaderboard_id = $1 AND NOT EXISTS (
+        SELECT 1 FROM leaderboard_new_entry n
+        WHERE n.season = leaderboard_leaderboardentry.season AND n.user_id = leaderboard_leaderboardentry.user_id
+    )"""
+NEW_RULES = """
+    UPDATE leaderboard_leaderboard SET operator = $2, sort_order = $3, subscore_order = $4, game_mode = $5, reset_schedule = $6,
+        time_zone = $7, min_score = $8, max_score = $9 WHERE id = $1"""
+RERANKED = "UPDATE leaderboard_reranking SET moved = CASE WHEN moved > $2 THEN moved ELSE $2 END WHERE id = $1"
+
+
+def plays(at_ms: str) -> str:
+    """A game's sessions with $1 < id <= $2, as `domain.replay.Play` has them. `at_ms`: the dialect's expression for `s."timestamp"`."""
+    return f"""
+        SELECT s.id, s.user_id, s.score, s.subscore, s.game_mode, s.submitter, {at_ms}
+        FROM leaderboard_gamesession s WHERE s.id > $1 AND s.id <= $2 AND s.game_id = $3 ORDER BY s.id"""
+
+
+def edits(at_ms: str) -> str:
+    return f"""
+        SELECT x.id, x.user_id, x.season, x.until_session, x.total_score, x.subscore, x.before, {at_ms}
+        FROM leaderboard_entryedit x LEFT JOIN leaderboard_gamesession s ON s.id = x.until_session
+        WHERE x.leaderboard_id = $1 ORDER BY x.id"""
+
+
+def write_new_entries(greatest: str) -> str:
+    """$1 the leaderboard, $2 and $3 its signs, $4 the moment, $5 whether only players that hold an entry get one.
+
+    The session is joined for its time, and so that nothing is written for a player erased meanwhile. What stays as it was is not
+    written. What changes gets a version above the held one, so that no late write to the index brings the old value back.
+    """
+    same = " AND ".join(f"held.{name} = excluded.{name}" for name in ("total_score", "score_key", "subscore_key", "session_id"))
+    values = ("total_score", "subscore", "score_key", "subscore_key", "session_id", "achieved_at")
+    return f"""
+        INSERT INTO leaderboard_leaderboardentry AS held
+            (leaderboard_id, season, user_id, total_score, subscore, score_key, subscore_key, session_id, submissions, achieved_at,
+             last_updated)
+        SELECT $1, n.season, n.user_id, n.score_key * $2, n.subscore_key * $3, n.score_key, n.subscore_key, n.session_id, n.version,
+               s."timestamp", $4
+        FROM leaderboard_new_entry n JOIN leaderboard_gamesession s ON s.id = n.session_id
+        WHERE NOT $5 OR EXISTS (SELECT 1 FROM leaderboard_leaderboardentry e
+                                WHERE e.leaderboard_id = $1 AND e.season = n.season AND e.user_id = n.user_id)
+        ORDER BY n.season, n.user_id
+        ON CONFLICT (leaderboard_id, season, user_id) DO UPDATE SET
+            {", ".join(f"{name} = excluded.{name}" for name in values)}, rank = NULL,
+            submissions = CASE WHEN {same} THEN excluded.submissions ELSE {greatest}(held.submissions + 1, excluded.submissions) END,
+            last_updated = {greatest}(held.last_updated, excluded.last_updated)
+        WHERE NOT ({same}) OR excluded.submissions > held.submissions"""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryReads:
@@ -99,6 +152,8 @@ class EntryReads:
     within: str
     page: str
     since: str
+    plays: str
+    edits: str
 
 
 def entry_columns(achieved_ms: str, *, table: str) -> str:
@@ -107,6 +162,7 @@ def entry_columns(achieved_ms: str, *, table: str) -> str:
 
 def entry_reads(achieved_ms: str) -> EntryReads:
     """`achieved_ms`: the dialect's expression for `e.achieved_at` in whole milliseconds since 1970 UTC."""
+    at_ms = achieved_ms.replace("e.achieved_at", 's."timestamp"')
     entry = entry_columns(achieved_ms, table="e")
     board = "FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = $1 AND e.season = $2"
     place = "(e.score_key, e.subscore_key, e.session_id)"
@@ -134,4 +190,6 @@ def entry_reads(achieved_ms: str) -> EntryReads:
             JOIN leaderboard_leaderboard l ON l.game_id = played.game_id
             JOIN leaderboard_leaderboardentry e
               ON e.user_id = played.user_id AND e.leaderboard_id + 0 = l.id AND e.last_updated >= played.began""",
+        plays=plays(at_ms),
+        edits=edits(at_ms),
     )

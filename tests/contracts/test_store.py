@@ -21,7 +21,7 @@ from leaderboard.domain.errors import (
 )
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Direction, Entry, Operator, Rules
 from leaderboard.domain.season import EVER, NEVER
-from leaderboard.store import Landed, LastEdit, Outcome, Refused, Repeated, StaleCatalog, Store, postgres
+from leaderboard.store import Landed, LastEdit, Outcome, PlayRecord, Refused, Repeated, StaleCatalog, Store, postgres
 from leaderboard.store.batch import GroupCommit
 from leaderboard.store.factory import open_store
 from leaderboard.store.postgres import PostgresStore
@@ -454,7 +454,7 @@ async def test_a_players_plays_are_walked_both_ways(ground: Ground) -> None:
         (landed,) = await ground.landed(ground.play(ground.ada, number, timestamp=at, game_mode="m", metadata='{"n": [1]}'))
         await ground.landed(ground.play(ground.bo, 1, timestamp=at), ground.play(ground.ada, 1, timestamp=at, game_id=other, feeds=()))
         ids.append(landed.session_id)
-    walked: list[Play] = []
+    walked: list[PlayRecord] = []
     while page := await ground.store.plays_before(ground.ada, ground.game_id, before=walked[-1] if walked else None, limit=3):
         walked += page
     assert [play.id for play in walked] == ids[::-1]
