@@ -38,6 +38,7 @@ app.conf.update(
         "leaderboard.tasks.rank_update": {"queue": "high"},
         "leaderboard.tasks.sweep": {"queue": "high"},
         "leaderboard.tasks.rebuild": {"queue": "medium"},
+        "leaderboard.tasks.rerank": {"queue": "medium"},
         "leaderboard.tasks.calculate_ranks": {"queue": "medium"},
         "leaderboard.tasks.warm": {"queue": "low"},
         "leaderboard.tasks.clean_up": {"queue": "low"},
@@ -65,6 +66,7 @@ app.conf.update(
     beat_schedule={
         # `expires` keeps a backlog from forming while the worker is away.
         "sweep": {"task": "leaderboard.tasks.sweep", "schedule": 2.0, "options": {"expires": 2}},
+        "rerank": {"task": "leaderboard.tasks.rerank", "schedule": 10.0, "options": {"expires": 10}},
         "calculate-ranks": {"task": "leaderboard.tasks.calculate_ranks", "schedule": 300.0, "options": {"expires": 300}},
         "warm": {"task": "leaderboard.tasks.warm", "schedule": 30.0, "options": {"expires": 30}},
         "forget-nonces": {"task": "leaderboard.tasks.forget_nonces", "schedule": 60.0, "options": {"expires": 60}},

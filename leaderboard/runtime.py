@@ -35,6 +35,7 @@ from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.ranges import Ranges
+from leaderboard.services.rerank import Rerank
 from leaderboard.services.sign_in import SignIn
 from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
@@ -48,6 +49,7 @@ from leaderboard.throttle.redis import Throttle
 T = TypeVar("T")
 
 ASK_AGAIN_S = 5.0  # how long a rebuild that was asked for is not asked for again
+RERANKED_SETTLED_S = 2.0  # more than INDEX_TIMEOUT_MS and CATALOG_MAX_AGE_MS
 ANNOUNCE_TIMEOUT_S = 2.0  # a layer that hangs must not hold the publisher: hubs catch up by their poll
 
 
@@ -112,6 +114,15 @@ def build(database_url: str, redis_url: str) -> Services:
         ranges=Ranges(standings, store=store, index=index, feed=feed, players=players, totals=totals),
         live=live,
         upkeep=upkeep,
+        rerank=Rerank(
+            store=store,
+            index=index,
+            catalogs=catalogs,
+            players=players,
+            bell=bell,
+            clock=utc_now,
+            settle_s=RERANKED_SETTLED_S,
+        ),
     )
 
 
@@ -139,6 +150,11 @@ def _ask_rebuild(board: BoardId) -> None:
     if time.monotonic() - _asked.get(board, float("-inf")) > ASK_AGAIN_S:
         _asked[board] = time.monotonic()
         _bells.submit(_send, "leaderboard.tasks.rebuild", (board.leaderboard_id, board.season))
+
+
+def ask_reranking() -> None:
+    """Beat asks again, should this be lost."""
+    _bells.submit(_send, "leaderboard.tasks.rerank", ())
 
 
 def _send(task: str, arguments: tuple[int, ...]) -> None:

@@ -45,6 +45,15 @@ def rebuild(leaderboard_id: int, season: int) -> None:
 
 
 @shared_task
+def rerank() -> None:
+    """Make entries anew where a leaderboard's rules change, also what a dead worker left."""
+    try:
+        runtime.run(runtime.services().rerank.resume(), timeout_s=3600)
+    except AWAY as error:
+        log.warning("re-ranking put off: %r", error)
+
+
+@shared_task
 def calculate_ranks() -> None:
     """Write present ranks into SQL, for when the index is away."""
     try:

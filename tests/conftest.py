@@ -18,7 +18,14 @@ from tests.servers.web import serving
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what a failure prints
 
-pytest_plugins = ["tests.servers.orm", "tests.servers.postgres", "tests.servers.redis", "tests.servers.browser", "tests.servers.stack"]
+pytest_plugins = [
+    "tests.servers.orm",
+    "tests.servers.postgres",
+    "tests.servers.redis",
+    "tests.servers.browser",
+    "tests.servers.stack",
+    "tests.keeper",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,16 @@
 
 from django.urls import path
 
-from leaderboard.api import identity, moderation, more_views, views
+from leaderboard.api import administration, identity, moderation, more_views, views
 
 urlpatterns = [
     path("scores/", views.Scores.as_view()),
     path("scores/batch/", views.ScoresBatch.as_view()),
     path("tickets/", views.Tickets.as_view()),
-    path("leaderboard/", views.Leaderboards.as_view()),
-    path("leaderboard/<str:board>/", views.LeaderboardDetail.as_view()),
+    path("leaderboard/", administration.BoardsAdmin.as_view()),
+    path("leaderboard/<str:board>/", administration.BoardAdmin.as_view()),
+    path("leaderboard/<str:board>/rerankings/", administration.Rerankings.as_view()),
+    path("leaderboard/<str:board>/rerankings/<int:number>/", administration.RerankingDetail.as_view()),
     path("leaderboard/<str:board>/top/", views.Top.as_view()),
     path("leaderboard/<str:board>/rank/<path:player>/", views.Rank.as_view()),
     path("leaderboard/<str:board>/around/<path:player>/", views.Around.as_view()),

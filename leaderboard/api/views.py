@@ -13,6 +13,8 @@ from leaderboard.api import problems, reads, tickets, writes
 from leaderboard.api.request import Answer, DjangoApiRequest
 from leaderboard.domain.errors import MethodNotAllowed
 
+METHODS = ("get", "head", "post", "put", "patch", "delete")
+
 
 class ApiView(APIView):  # type: ignore[misc]  # adrf has no types
     """A DRF view without DRF's per-request machinery: no thread hop, no negotiation, the request as Django made it.
@@ -32,8 +34,8 @@ class ApiView(APIView):  # type: ignore[misc]  # adrf has no types
         return refused
 
     def _allowed(self) -> str:
-        methods = ("get", "head", "post", "put", "patch", "delete")
-        return ", ".join(name.upper() for name in methods if hasattr(self, "get" if name == "head" else name))
+        """Every method that the view has, in the order of METHODS. A view that gets also answers HEAD; OPTIONS is everybody's."""
+        return ", ".join(name.upper() for name in METHODS if hasattr(self, "get" if name == "head" else name))
 
 
 class Scores(ApiView):
@@ -85,7 +87,7 @@ def response(answer: Answer) -> HttpResponse:
     return response
 
 
-async def _answered(operation: Callable[..., None], request: DjangoApiRequest, *arguments: str) -> HttpResponse:
+async def _answered(operation: Callable[..., None], request: DjangoApiRequest, *arguments: Any) -> HttpResponse:
     future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     operation(request.api, partial(_settle, future), *arguments)
     return response(await future)

@@ -175,6 +175,18 @@ class StoreUnavailable(Refusal):
     code, title = "store_unavailable", "The database is not available; try again shortly"
 
 
+class SlugTaken(Refusal):
+    code, title = "slug_taken", "There is a leaderboard of that slug already"
+
+
+class RerankingUnderWay(Refusal):
+    code, title = "reranking_under_way", "The leaderboard is being re-ranked; wait until that is done"
+
+
+class TooLargeForDryRun(Refusal):
+    code, title = "too_large_for_dry_run", "There are more sessions than a dry run reads"
+
+
 class RateLimited(Refusal):
     """Too often. Nothing was stored; the same may be sent again after `retry_after_s`."""
 

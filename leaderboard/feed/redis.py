@@ -120,7 +120,7 @@ class RedisFeed:
         except msgspec.DecodeError as error:
             # Written by another release. Dropped as a whole, so that the next publish can begin anew from NOWHERE.
             logger.warning("feed of leaderboard %d is not readable and is dropped: %s", leaderboard, error)
-            await self._client.call((b"UNLINK", *(self._key(leaderboard, name) for name in (b"state", b"position", b"frames"))))
+            await self.forget(leaderboard)
             return None
 
     async def publish(self, leaderboard: int, *, after: Position, state: State, frame: Frame) -> bool:
@@ -145,6 +145,9 @@ class RedisFeed:
         except msgspec.DecodeError as error:
             logger.warning("feed frames of leaderboard %d are not readable: %s", leaderboard, error)
             return None
+
+    async def forget(self, leaderboard: int) -> None:
+        await self._client.call((b"UNLINK", *(self._key(leaderboard, name) for name in (b"state", b"position", b"frames"))))
 
     async def ping(self) -> None:
         await self._client.call((b"PING",))

@@ -18,6 +18,7 @@ from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
 from leaderboard.services.ranges import Ranges
+from leaderboard.services.rerank import Rerank
 from leaderboard.services.sign_in import SignIn
 from leaderboard.services.signatures import Signatures
 from leaderboard.services.standings import Standings
@@ -50,6 +51,7 @@ class Services:
     careers: Careers
     live: Live
     upkeep: Upkeep
+    rerank: Rerank
 
     async def aclose(self) -> None:
         """Finish what is under way, then close the connections."""

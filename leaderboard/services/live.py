@@ -8,6 +8,7 @@ workers at once: the loser of the swap has nothing to say, because the winner re
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from leaderboard.domain.definition import Definition
@@ -99,6 +100,12 @@ class Live:
                     pass
         entries = await self._store.top(board, limit=WATCHED)
         return Page(tuple(entries), 1, await self._totals.count(board, at_least=len(entries)))
+
+    async def forget(self, leaderboard_id: int, boards: Sequence[BoardId]) -> None:
+        """Drop what Redis holds of a leaderboard that was deleted. While it is away, `Upkeep.forget_past` drops the index later."""
+        with suppress(IndexUnavailable, FeedUnavailable):
+            await self._index.forget(boards)
+            await self._feed.forget(leaderboard_id)
 
     async def heal(self, board: BoardId) -> bool:
         """Rebuild a cold board here if it is small, else ask for a task; whether it is whole now."""

@@ -9,7 +9,7 @@ from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidParameter, NotRanked, SeasonNotFound
 from leaderboard.domain.ranking import Ranking, percentile, shared_ranks
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.domain.season import parse_season, season_label
+from leaderboard.domain.season import Schedule, parse_schedule, parse_season, season_label
 from leaderboard.feed import NOWHERE, Feed, Position, Watermark
 from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
 from leaderboard.services import shared_ranks as sharing
@@ -251,7 +251,15 @@ def _season(view: View, definition: Definition, current: int, wanted: str) -> in
 
 
 def _described(view: View, definition: Definition, now: datetime) -> dict[str, Any]:
-    schedule = view.schedule(definition)
+    return _with_season(definition, view.schedule(definition), now)
+
+
+def described(definition: Definition, *, now: datetime) -> dict[str, Any]:
+    """A definition as the contracts show it."""
+    return _with_season(definition, parse_schedule(definition.reset_schedule, definition.time_zone), now)
+
+
+def _with_season(definition: Definition, schedule: Schedule, now: datetime) -> dict[str, Any]:
     season = schedule.season_at(now)
     ends = schedule.ends(season)
     return {
@@ -268,6 +276,8 @@ def _described(view: View, definition: Definition, now: datetime) -> dict[str, A
         "max_score": definition.max_score,
         "authoritative": definition.authoritative,
         "is_active": definition.is_active,
+        "is_public": definition.is_public,
+        "signed_only": definition.signed_only,
         "metadata": definition.metadata,
         "season": season_label(season),
         "season_ends": rfc3339(ends) if ends is not None else None,

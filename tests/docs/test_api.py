@@ -75,6 +75,10 @@ def _send(client: httpx.Client, request: Message, given: dict[str, str]) -> http
     method, path = request.first.split(" ")
     headers = {name: filled(value) for name, value in request.headers.items()}
     answer = client.request(method, path, headers=headers, content=filled(request.body))
+    until = time.monotonic() + 20
+    while method == "GET" and any(f'"state":"{state}"' in answer.text for state in ("waiting", "running")) and time.monotonic() < until:
+        time.sleep(0.1)  # the documents show what is seen when it is done
+        answer = client.request(method, path, headers=headers, content=filled(request.body))
     said = answer.json() if answer.content else {}
     given |= {f"${name.upper()}": said[name] for name in ("access_token", "refresh_token") if name in said}
     return answer
