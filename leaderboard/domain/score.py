@@ -95,10 +95,10 @@ def merge(operator: Operator, held: Entry, new: Entry) -> Entry:
     """
     version = held.version + new.version
     if operator is Operator.BEST:
-        kept = min(held, new, key=lambda entry: entry.order)
+        kept = new if new.order < held.order else held
         return Entry(held.user_id, kept.score_key, kept.subscore_key, kept.session_id, version, kept.achieved_ms)
     if operator is Operator.LATEST:
-        kept = max(held, new, key=lambda entry: entry.session_id)
+        kept = new if new.session_id > held.session_id else held
         return Entry(held.user_id, kept.score_key, kept.subscore_key, kept.session_id, version, kept.achieved_ms)
     added = new.score_key != 0 or new.subscore_key != 0
     achiever = max(held, new, key=lambda entry: entry.session_id) if added else held
