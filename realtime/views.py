@@ -8,7 +8,8 @@ from django.templatetags.static import static
 
 from leaderboard import runtime
 from leaderboard.domain.definition import Definition
-from leaderboard.domain.errors import LeaderboardNotFound
+from leaderboard.domain.errors import LeaderboardNotFound, NotAuthenticated
+from leaderboard.services.credentials import check_may_read
 from leaderboard.services.standings import TIE_RULE
 
 HOME = "global"
@@ -25,15 +26,17 @@ EMBED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Poli
 
 
 async def board(request: HttpRequest, slug: str = HOME) -> HttpResponse:
-    """One board, live; `/` shows the default one, or the first there is."""
+    """One board, live; `/` shows the default one, or the first there is. Private boards have no page: a browser opens one as nobody."""
     catalogs = runtime.services().catalogs
     view = await catalogs.view()
-    active = sorted((definition for definition in view.by_slug.values() if definition.is_active), key=lambda d: d.slug)
-    if slug == HOME and active and HOME not in view.by_slug:
+    public = [definition for definition in view.by_slug.values() if definition.is_active and definition.is_public]
+    active = sorted(public, key=lambda definition: definition.slug)
+    if slug == HOME and active and all(definition.slug != HOME for definition in active):
         slug = active[0].slug
     try:
         _, definition = await catalogs.definition(slug)
-    except LeaderboardNotFound:
+        check_may_read(definition, None)
+    except (LeaderboardNotFound, NotAuthenticated):
         raise Http404(f"There is no leaderboard {slug!r}.") from None
     boards = [{"slug": item.slug, "title": item.title} for item in active]
     context = {"leaderboard": _described(definition), "boards": boards, "top": 10}
