@@ -7,7 +7,8 @@ import pytest
 
 from leaderboard.domain.errors import LeaderboardNotFound, StoreUnavailable, TooMany
 from leaderboard.feed import Frame, Position
-from realtime.protocol import PONG
+from leaderboard.services.credentials import Credential
+from realtime.protocol import PONG, CloseCode
 from realtime.source import OFFLINE
 from tests.realtime.arena import Arena, InMemory, Watcher, eventually
 
@@ -323,6 +324,91 @@ async def test_a_leaderboard_that_is_gone_is_told_to_its_watchers(arena, make_hu
     await eventually(lambda: socket.of("error"))
     assert socket.of("error")[0]["code"] == "leaderboard_not_found"
     assert hub.presence() == {"puzzle": 1}
+
+
+# --- Rights (those of real credentials: test_private) ------------------------------------------------------------------
+
+
+class Asked:
+    """A bearer that counts how often it is asked."""
+
+    is_key, of_game, times = True, True, 0
+
+    def held(self, now):
+        self.times += 1
+        return Credential("key:1", 1, None, ("boards:read",))
+
+
+async def test_of_a_public_board_nobody_is_asked_for_a_right(arena, make_hub, make_socket):
+    hub, bearer = make_hub(guard_s=0.01), Asked()
+    socket = make_socket(hub)
+    socket.outbox.bearer = bearer
+    await socket.watch()
+    await socket.watch("puzzle")
+    arena.boards["puzzle"].is_public = False
+    await eventually(lambda: bearer.times >= 3)  # for the private one, at each look
+    before = bearer.times
+    hub.unsubscribe(socket.outbox, "puzzle")
+    await hub._guard_once()
+    assert (bearer.times, hub.presence()) == (before, {"arcade": 1})
+
+
+async def test_more_strangers_than_fit_into_a_batch_are_all_let_go(arena, make_hub, make_socket):
+    hub = make_hub(guard_s=0.02, notify_batch=3)
+    sockets = [make_socket(hub) for _ in range(10)]
+    for socket in sockets:
+        await socket.watch()
+    sockets[4].outbox.bearer = Asked()
+    arena.boards["arcade"].is_public = False
+    await eventually(lambda: sum(socket.closed_with == CloseCode.NOT_AUTHENTICATED for socket in sockets) == 9)
+    assert (sockets[4].closed_with, hub.presence()) == (None, {"arcade": 1})
+
+
+async def test_who_left_while_rights_were_looked_at_is_not_closed(arena, make_hub, make_socket):
+    hub = make_hub(guard_s=NEVER)
+    first, leaver = make_socket(hub), make_socket(hub)
+    for socket in (first, leaver):
+        await socket.watch()
+
+    class Meanwhile(Asked):
+        def held(self, now):
+            hub.unsubscribe(leaver.outbox, "arcade")
+            return super().held(now)
+
+    first.outbox.bearer = Meanwhile()
+    arena.boards["arcade"].is_public = False
+    await hub._guard_once()
+    assert (leaver.outbox.closing, hub.presence()) == (False, {"arcade": 1})
+
+
+async def test_a_look_at_rights_that_fails_is_made_again(arena, make_hub, make_socket, monkeypatch):
+    hub = make_hub(guard_s=0.02)
+    socket = make_socket(hub)
+    await socket.watch()
+    failures = [StoreUnavailable(), ZeroDivisionError()]
+    look_up = arena.infos
+
+    async def fail(leaderboards):
+        if failures:
+            raise failures.pop()
+        return await look_up(leaderboards)
+
+    monkeypatch.setattr(arena, "infos", fail)
+    arena.boards["arcade"].is_public = False
+    await eventually(lambda: socket.closed_with == CloseCode.NOT_AUTHENTICATED)
+    assert failures == []
+
+
+async def test_while_redis_is_away_rights_end_all_the_same(own_redis, make_hub, make_socket):
+    arena = Arena(own_redis.url, "arcade")
+    hub = make_hub(url=own_redis.url, source=arena, guard_s=0.02)
+    socket = make_socket(hub)
+    await socket.watch()
+    own_redis.kill()
+    await eventually(lambda: not hub.live)
+    arena.boards["arcade"].is_public = False
+    await eventually(lambda: socket.closed_with == CloseCode.NOT_AUTHENTICATED)
+    await arena.aclose()
 
 
 # --- Resuming ------------------------------------------------------------------------------------------------------------

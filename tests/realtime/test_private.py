@@ -219,6 +219,7 @@ async def test_any_page_may_watch_what_is_public_as_nobody_unless_the_operator_s
         async with listed.client(OPEN, origin=origin) as client:
             await client.next("snapshot")
     assert await listed.refusal(OPEN, origin=STRANGER) == (CloseCode.FORBIDDEN, ["origin_not_allowed"])
+    assert await listed.refusal(OPEN, COOKIE, origin=EMBEDDER) == (CloseCode.FORBIDDEN, ["origin_not_allowed"])
 
 
 async def test_who_sends_a_header_is_no_browser_whatever_origin_it_says(house, cast):
