@@ -143,7 +143,7 @@ class Desk:
             told(refusal)
 
     def _bucket(self, credential: Credential) -> Bucket | None:
-        return None if self._limits is None else self._limits.bucket(SUBMIT, credential, "")
+        return None if self._limits is None else self._limits.bucket(SUBMIT, credential, str)  # who has no credential is refused before
 
     def _may_at_once(self, credential: Credential) -> bool:
         bucket = self._bucket(credential)

@@ -1,7 +1,7 @@
 """What every test may use: real servers, started on free ports when first asked for, stopped at the end."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import environ
@@ -12,11 +12,14 @@ from django.db import connections
 from django.db.utils import ConnectionHandler
 
 from leaderboard import runtime
+from leaderboard.domain.throttle import Rate
 from leaderboard.services import Services
 from tests.cast import Cast
 from tests.servers.web import serving
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what a failure prints
+
+SetRates = Callable[..., None]
 
 pytest_plugins = [
     "tests.servers.orm",
@@ -61,6 +64,19 @@ def orm(database_url: str, services: Services, django_db_blocker: Any, monkeypat
     with django_db_blocker.unblock():
         yield
     runtime.run(services.cache.aclose())  # signals told of names over a loop of their own
+
+
+@pytest.fixture
+def rates(services: Services, monkeypatch: pytest.MonkeyPatch) -> SetRates:
+    """Limits for one test: `rates(read_address=3)` lets three through, and nothing comes back while it runs."""
+    monkeypatch.setattr(settings, "RATE_LIMITS", True)
+
+    def set_rates(**bursts: int) -> None:
+        for name, burst in bursts.items():
+            route_class, kind = name.split("_")
+            services.limits._rates[route_class, kind] = Rate(0.001, burst)  # type: ignore[index]
+
+    return set_rates
 
 
 @pytest.fixture(params=["asgi", "server"])

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Coroutine
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -61,7 +61,7 @@ def class_of(method: str, path: str) -> str | None:
 
 
 def _take(request: ApiRequest, route_class: str, credential: Credential | None) -> Coroutine[Any, Any, None] | None:
-    bucket = request.bucket = runtime.services().limits.bucket(route_class, credential, _address(request))
+    bucket = request.bucket = runtime.services().limits.bucket(route_class, credential, partial(_address, request))
     return None if bucket is None or bucket.spend() else bucket.take()
 
 

@@ -4,7 +4,7 @@ Of a class of route there are up to three rates, by the kind of who asks: an API
 all who did not say who they are. Sign-in is by address alone: whoever guesses passwords has any number of names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from leaderboard.domain.throttle import Rate
 from leaderboard.services.credentials import Credential
@@ -22,14 +22,14 @@ class Limits:
     def __init__(self, throttle: Throttle, rates: Rates) -> None:
         self._throttle, self._rates = throttle, dict(rates)
 
-    def bucket(self, route_class: str, credential: Credential | None, address: str) -> Bucket | None:
-        """What a request takes from; None where there is no limit. `address` counts where nobody is known."""
+    def bucket(self, route_class: str, credential: Credential | None, address: Callable[[], str]) -> Bucket | None:
+        """What a request takes from; None where there is no limit. `address` is asked where nobody is known."""
         if route_class != AUTH and credential is not None:
             if credential.is_key:
                 return self._of(route_class, KEY, credential.submitter)
             if credential.player is not None:
                 return self._of(route_class, PLAYER, f"player:{credential.player.id}")
-        return self._of(route_class, ADDRESS, f"address:{address}")
+        return self._of(route_class, ADDRESS, f"address:{address()}")
 
     def _of(self, route_class: str, kind: str, subject: str) -> Bucket | None:
         rate = self._rates.get((route_class, kind))

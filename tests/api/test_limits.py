@@ -1,6 +1,5 @@
 """How often somebody may ask: whose bucket it is, what is told, and that nothing is stored. By both lanes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -10,28 +9,12 @@ from django.conf import settings
 from leaderboard import runtime
 from leaderboard.api.limits import class_of
 from leaderboard.domain.address import read_network
-from leaderboard.domain.throttle import Rate
-from leaderboard.services import Services
 from tests.cast import Cast
+from tests.conftest import SetRates
 
 TOP = "/api/v1/leaderboard/arcade-best/top/"
 SCORES = "/api/v1/scores/"
 SCORE = {"player": "ada", "score": 1}
-
-SetRates = Callable[..., None]
-
-
-@pytest.fixture
-def rates(services: Services, monkeypatch: pytest.MonkeyPatch) -> SetRates:
-    """Limits for one test: `rates(read_address=3)` lets three through, and nothing comes back while it runs."""
-    monkeypatch.setattr(settings, "RATE_LIMITS", True)
-
-    def set_rates(**bursts: int) -> None:
-        for name, burst in bursts.items():
-            route_class, kind = name.split("_")
-            services.limits._rates[route_class, kind] = Rate(0.001, burst)  # type: ignore[index]
-
-    return set_rates
 
 
 async def statuses(api: httpx.AsyncClient, times: int, path: str = TOP, **options: Any) -> list[int]:

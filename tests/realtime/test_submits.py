@@ -6,10 +6,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
-from django.conf import settings
 
 from leaderboard import runtime
-from leaderboard.domain.throttle import Rate
 from realtime.desk import Desk
 from realtime.hub import Hub
 from realtime.limits import Options
@@ -279,9 +277,8 @@ async def test_a_defect_is_an_internal_error_and_the_socket_goes_on(open_house, 
         await client.next("pong")
 
 
-async def test_submits_take_from_the_bucket_that_rest_takes_from(open_house, cast, api, services, monkeypatch):
-    monkeypatch.setattr(settings, "RATE_LIMITS", True)
-    services.limits._rates["submit", "key"] = Rate(0.001, 3)
+async def test_submits_take_from_the_bucket_that_rest_takes_from(open_house, cast, api, rates):
+    rates(submit_key=3)
     house = await open_house()
     await api.post("/api/v1/scores/", json={"player": "ada", "score": 1}, headers=cast.auth)
     async with house.client(cast.key) as client:
