@@ -46,7 +46,7 @@ def clean_name(text: str, *, what: str, limit: int = NAME_LENGTH) -> str:
     # Nearly every name is plain ASCII and is settled here; what is all dots goes on to be looked at.
     if len(text) <= limit and text.isascii() and text.isprintable() and text.strip(" ") == text and text.strip("."):
         return text
-    name = _normalised(text, limit)
+    name = normal_form(text, limit)
     if fault := name_fault(name, limit=limit):
         raise InvalidPlayer(f"The {what} {fault}.", errors=[{"field": what, "detail": f"The {what} {fault}."}])
     return name
@@ -142,7 +142,7 @@ def _is_deep(body: bytes) -> bool:
     return any(level > BODY_DEPTH for level in accumulate(map(_STEPS.__getitem__, brackets)))
 
 
-def _normalised(text: str, limit: int) -> str:
+def normal_form(text: str, limit: int = NAME_LENGTH) -> str:
     """NFC, unless the text is too long for any normal form: sorting a long run of marks takes quadratic time."""
     return normalize("NFC", text) if len(text) <= 4 * limit else text
 

@@ -13,6 +13,7 @@ from leaderboard.domain.board import check_definition
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidDefinition, NotFound
 from leaderboard.domain.score import Rules
+from leaderboard.domain.text import normal_form
 from leaderboard.models import Game, Leaderboard
 
 Row = TypeVar("Row", bound=models.Model)
@@ -48,7 +49,7 @@ def create_board(
         game_id=game.pk,
         game=game.slug,
         slug=slug,
-        title=title or slug.replace("-", " ").replace("_", " ").capitalize(),
+        title=normal_form(title) or slug.replace("-", " ").replace("_", " ").capitalize(),
         rules=rules,
         game_mode=game_mode,
         reset_schedule=reset_schedule,

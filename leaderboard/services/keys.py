@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from leaderboard.domain.errors import InvalidDefinition, NotFound
+from leaderboard.domain.text import name_fault
 from leaderboard.models import ApiKey, Game
 from leaderboard.services.credentials import BOARDS_ADMIN, BOARDS_READ, PLAYERS_ADMIN, SCORES_WRITE
 from leaderboard.services.definitions import _game, _store
@@ -70,6 +71,8 @@ def create(
     if unknown or not wanted:
         what = f"There is no scope {unknown[0]!r}" if unknown else "A key needs a scope"
         raise InvalidDefinition(f"{what}; the scopes are {', '.join(SCOPES)}.")
+    if name and (fault := name_fault(name, limit=len(name))):  # how long it may be the column says
+        raise InvalidDefinition(f"name: The name {fault}.")
     game = _game(game_slug, create=create_game)
     return _new(game=game, name=name, scopes=list(wanted), expires_at=expires_at, signed_only=signed_only)
 

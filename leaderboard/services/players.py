@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from leaderboard.cache import Kind, Notice
 from leaderboard.cache.redis import Cache
 from leaderboard.domain.errors import NotRanked
-from leaderboard.domain.text import NAME_LENGTH
+from leaderboard.domain.text import NAME_LENGTH, normal_form
 from leaderboard.store import Player, Store
 
 HELD = 100_000  # players a process remembers: about 30 MB
@@ -72,7 +72,8 @@ class Players:
         return found | await self._look_up(missing) if missing else found
 
     async def named(self, username: str) -> Player:
-        """Raises NotRanked: a player nobody has seen is on no board."""
+        """In whatever normal form. Raises NotRanked: a player nobody has seen is on no board."""
+        username = normal_form(username)
         held = self.held(username)
         if held is not None:
             return held
