@@ -35,7 +35,8 @@ class Browser:
 
 
 @pytest.fixture
-async def browser(cast: Cast, orm: None, settings: Settings) -> AsyncIterator[Browser]:
+async def browser(cast: Cast, orm: None, settings: Settings, redis_url: str) -> AsyncIterator[Browser]:
+    settings.DATABASE_URL, settings.REDIS_URL = cast.database_url, redis_url  # of the services that a page builds
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # what a sign-in costs is another test's matter
     transport = httpx.ASGITransport(get_asgi_application())

@@ -1,0 +1,178 @@
+"""Games and leaderboards: what they are, how they stand, and what an operator does with their index and cache."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from kombu.exceptions import OperationalError
+
+from leaderboard import runtime
+from leaderboard.admin.lists import ACTION_TIMEOUT_S, AWAY, Quick
+from leaderboard.domain.errors import InvalidDefinition
+from leaderboard.domain.score import BoardId
+from leaderboard.domain.season import Schedule, parse_schedule, season_label
+from leaderboard.index import IndexCold
+from leaderboard.models import Game, Leaderboard
+from leaderboard.services import Services
+
+RESETS_SHOWN = 10
+UNKNOWN = "?"
+COUNT_TIMEOUT_S = 2.0  # a list is shown without counts sooner than late
+
+
+class Boards(ChangeList):
+    """The page's leaderboards with the live count of each, asked for together."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        counts = live_counts(list(self.result_list))
+        for board in self.result_list:
+            board.live_count = counts.get(board.pk)
+
+
+@admin.register(Game)
+class GameAdmin(Quick):
+    list_display = ("slug", "name")
+    ordering = ("slug",)
+
+
+class BoardForm(ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Leaderboard
+        fields = "__all__"  # noqa: DJ007 - all of a definition is the operator's
+
+    def clean(self) -> dict[str, Any]:
+        """A schedule that can't be read would take the board out of service."""
+        given: dict[str, Any] = super().clean() or {}
+        if "reset_schedule" in given and "time_zone" in given:
+            try:
+                parse_schedule(given["reset_schedule"], given["time_zone"])
+            except InvalidDefinition as refusal:
+                for error in refusal.errors:
+                    self.add_error(error["field"], error["detail"])
+        return given
+
+
+@admin.register(Leaderboard)
+class LeaderboardAdmin(Quick):
+    form = BoardForm
+    list_display = ("slug", "title", "game", "operator", "game_mode", "reset_schedule", "is_active", "is_public", "entries", "live")
+    list_select_related = ("game",)
+    list_filter = ("game", "operator", "is_active")
+    search_fields = ("slug", "title")
+    actions = ("clear_cache", "warm_cache", "rebuild_index")
+
+    @admin.action(description="Clear the cache of the chosen leaderboards", permissions=["change"])
+    def clear_cache(self, request: HttpRequest, chosen: QuerySet[Leaderboard]) -> None:
+        slugs = [board.slug for board in chosen if board.is_active]
+        if self._told_why_not(request, slugs):
+            return
+        try:
+            runtime.run_apart(lambda own: own.caching.clear(now=runtime.utc_now(), slugs=slugs), timeout_s=ACTION_TIMEOUT_S)
+        except AWAY as error:
+            self.message_user(request, f"Not cleared: {error}", messages.ERROR)
+        else:
+            self.message_user(request, f"Cleared: {', '.join(slugs)}. Running processes follow within seconds.")
+
+    @admin.action(description="Warm the cache of the chosen leaderboards", permissions=["change"])
+    def warm_cache(self, request: HttpRequest, chosen: QuerySet[Leaderboard]) -> None:
+        slugs = [board.slug for board in chosen if board.is_active]
+        if self._told_why_not(request, slugs):
+            return
+        try:
+            warmed = runtime.run_apart(lambda own: own.caching.warm(now=runtime.utc_now(), slugs=slugs), timeout_s=ACTION_TIMEOUT_S)
+        except AWAY as error:
+            self.message_user(request, f"Not warmed: {error}", messages.ERROR)
+        else:
+            self.message_user(request, f"Warm: {', '.join(slugs)}, {warmed.names} names.")
+
+    @admin.action(description="Rebuild the index of the chosen leaderboards", permissions=["change"])
+    def rebuild_index(self, request: HttpRequest, chosen: QuerySet[Leaderboard]) -> None:
+        """A large board takes a while, so a worker does it."""
+        from leaderboard.tasks import rebuild
+
+        boards = [board for board in chosen if board.is_active]
+        if self._told_why_not(request, [board.slug for board in boards]):
+            return
+        try:
+            for board in boards:
+                season = parse_schedule(board.reset_schedule, board.time_zone).season_at(runtime.utc_now())
+                rebuild.apply_async((board.pk, season), retry=False)
+        except OperationalError as error:
+            self.message_user(request, f"Not asked for: {error}", messages.ERROR)
+        else:
+            self.message_user(request, f"Asked for: {', '.join(board.slug for board in boards)}.")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return Boards
+
+    @admin.display(description="entries")
+    def entries(self, board: Any) -> str:
+        """In the current season, as the index counts; a board that is cold or a Redis that is away has no number."""
+        count = board.live_count if hasattr(board, "live_count") else live_counts([board]).get(board.pk)
+        return UNKNOWN if count is None else f"{count:,}"
+
+    @admin.display(description="live page")
+    def live(self, board: Leaderboard) -> str:
+        return format_html('<a href="{}">watch</a>', reverse("board", args=[board.slug])) if board.pk and board.is_active else UNKNOWN
+
+    @admin.display(description="current season")
+    def season(self, board: Leaderboard) -> str:
+        schedule = _schedule(board)
+        return UNKNOWN if schedule is None else season_label(schedule.season_at(runtime.utc_now()))
+
+    @admin.display(description="next resets (UTC)")
+    def next_resets(self, board: Leaderboard) -> str:
+        schedule = _schedule(board)
+        resets = [] if schedule is None else schedule.upcoming(runtime.utc_now(), RESETS_SHOWN)
+        return format_html_join("", "{}<br>", ((f"{reset:%a %Y-%m-%d %H:%M}",) for reset in resets)) or "never"
+
+    def _told_why_not(self, request: HttpRequest, slugs: list[str]) -> bool:
+        if not slugs:
+            self.message_user(request, "None of the chosen leaderboards is active.", messages.WARNING)
+        return not slugs
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Leaderboard | None = None) -> tuple[str, ...]:
+        """What entries were computed with can't change under them."""
+        if obj is None:
+            return ()
+        computed_with = ("game", "operator", "sort_order", "subscore_order", "reset_schedule", "time_zone")
+        return (*computed_with, "entries", "season", "next_resets", "live")
+
+
+def _schedule(board: Leaderboard) -> Schedule | None:
+    """None for one that can't be read, such as of a time zone that is gone: its page must open all the same."""
+    try:
+        return parse_schedule(board.reset_schedule, board.time_zone)
+    except InvalidDefinition:
+        return None
+
+
+def live_counts(boards: list[Leaderboard]) -> dict[int, int]:
+    """How many entries each active board holds now, by leaderboard; those left out are not known."""
+    now = runtime.utc_now()
+    current = {}
+    for board in boards:
+        schedule = _schedule(board)
+        if schedule is not None and board.is_active:
+            current[board.pk] = BoardId(board.pk, schedule.season_at(now))
+    if not current:
+        return {}
+
+    async def ask(own: Services) -> dict[int, int]:
+        ready = await own.index.ready(list(current.values()))
+        counts = {}
+        for board, is_ready in zip(current.values(), ready, strict=True):
+            if is_ready:
+                counts[board.leaderboard_id] = await own.index.count(board)
+        return counts
+
+    try:
+        return runtime.run_apart(ask, timeout_s=COUNT_TIMEOUT_S)
+    except (*AWAY, IndexCold):
+        return {}
