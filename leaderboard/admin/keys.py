@@ -14,7 +14,7 @@ from leaderboard.admin.lists import Quick
 from leaderboard.domain.errors import Refusal
 from leaderboard.models import ApiKey
 from leaderboard.services import keys
-from leaderboard.services.definitions import SCOPES, USUAL_SCOPES
+from leaderboard.services.keys import SCOPES, USUAL_SCOPES
 
 
 class KeyForm(ModelForm):  # type: ignore[type-arg]
