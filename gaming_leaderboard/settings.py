@@ -187,6 +187,8 @@ INSTALLED_APPS = [
     "adrf",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "leaderboard",
     "realtime",
 ]
@@ -289,6 +291,17 @@ CHANNEL_LAYERS = {
 }
 
 REST_FRAMEWORK: dict[str, Any] = {"UNAUTHENTICATED_USER": None, "DEFAULT_AUTHENTICATION_CLASSES": [], "DEFAULT_PERMISSION_CLASSES": []}
+REST_FRAMEWORK["DEFAULT_SCHEMA_CLASS"] = "leaderboard.api.schema.RowSchema"
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Gaming Leaderboard",
+    "DESCRIPTION": "Scores in, ranks out. The same routes are under /api/, where the Accept header chooses the version: "
+    "application/vnd.api+json; version=2.",
+    "VERSION": "2",
+    "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "leaderboard.api.schema.Generator",
+    "PREPROCESSING_HOOKS": ["leaderboard.api.schema.ours"],
+    "POSTPROCESSING_HOOKS": [],
+}
 
 # --- Passwords and logins ----------------------------------------------------------------------------------------------
 PASSWORD_HASHERS = [

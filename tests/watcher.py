@@ -9,6 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from leaderboard.domain.snapshot import Delta, Row, patch
+from tests.frames import as_told
 
 
 class Gap(AssertionError):
@@ -61,7 +62,7 @@ class Watcher:
                     self.connections += 1
                     await self._socket.send(json.dumps(self._subscription()))
                     async for text in self._socket:
-                        self._take(json.loads(text))
+                        self._take(as_told(json.loads(text)))
             except (OSError, WebSocketException, TimeoutError):
                 pass
             if self._task is not None and self._task.done():

@@ -70,7 +70,8 @@ def enveloped(view: View, route: str) -> View:
     async def twin(request: DjangoApiRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         itself = request.get_full_path()
         held = request.api.headers.pop(b"if-none-match", None)  # names a tag of version 2, which the view does not know
-        window = None if default_limit is None else await _window(request, kwargs["board"], default_limit)
+        is_paged = default_limit is not None and request.method in ("GET", "HEAD")
+        window = await _window(request, kwargs["board"], default_limit or 1) if is_paged else None
         response: HttpResponseBase = await view(request, *args, **kwargs)
         if not isinstance(response, HttpResponse) or response.headers.get("Content-Type") != "application/json":
             return response

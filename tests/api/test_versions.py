@@ -144,6 +144,7 @@ async def test_writes_keep_their_status_and_their_headers(api: httpx.AsyncClient
         ("GET", f"{TOP}?limit=x", 400, "invalid_parameter"),
         ("GET", f"{TOP}?offset=-1", 400, "invalid_parameter"),
         ("DELETE", TOP, 405, "method_not_allowed"),
+        ("TRACE", f"{TOP}?cursor=", 405, "method_not_allowed"),
         ("POST", "/api/v2/scores/", 401, "not_authenticated"),
     ],
 )

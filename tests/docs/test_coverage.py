@@ -18,7 +18,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from gaming_leaderboard.celery import QUEUES, app
 from leaderboard import metrics
-from leaderboard.api import problems, writes
+from leaderboard.api import problems, versions, writes
 from leaderboard.domain import errors, ranking, text
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.services import careers, ranges, standings
@@ -140,7 +140,9 @@ def routes(resolver: URLResolver | None = None, prefix: str = "/") -> Iterator[s
     """Every path of ours with {names} in it; the routes under /api/v2/ and /api/ are those of /api/v1/ again, and the admin is Django's."""
     for entry in (resolver or get_resolver()).url_patterns:
         path = prefix + re.sub(r"<\w+:(\w+)>", r"{\1}", str(entry.pattern)).replace("api/v2/", "api/v1/")
-        if path == "/admin/" or (path.startswith("/api/") and not path.startswith("/api/v1/") and path != "/api/"):
+        if path in versions.UNVERSIONED:
+            yield path
+        elif path == "/admin/" or (path.startswith("/api/") and not path.startswith("/api/v1/") and path != "/api/"):
             yield path if path == "/admin/" else path.replace("/api/", "/api/v1/", 1)
         elif isinstance(entry, URLResolver):
             yield from routes(entry, path)

@@ -22,6 +22,7 @@ from leaderboard.feed import NOWHERE, FeedUnavailable, Position, State, group_na
 from realtime.limits import Options
 from realtime.source import OFFLINE
 from realtime.wire import AsgiWire
+from tests.frames import as_told
 
 PATIENCE_S = 20  # how long a test waits for what must come; only a failing test waits so long
 CAST = [f"player{number:03}" for number in range(130)]
@@ -207,7 +208,7 @@ class Watcher:
         return [message for message in self.messages if message["type"] == kind]
 
     def take(self, text):
-        message = json.loads(text)
+        message = as_told(json.loads(text))
         self.messages.append(message)
         if message["type"] == "snapshot":
             self._place(message, message["entries"])

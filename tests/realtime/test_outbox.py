@@ -11,8 +11,13 @@ from realtime.board import Board, Step, Subscription
 from realtime.limits import Options
 from realtime.metrics import Counters
 from realtime.outbox import Outbox
-from realtime.protocol import PONG, CloseCode
+from realtime.protocol import PONG, CloseCode, submitted_text
 from tests.realtime.arena import InMemory, Leaderboard, Watcher, eventually, ranked
+
+SUBMITTED = submitted_text(
+    b'{"session_id":1,"player":"ada","score":1,"subscore":0,"game_mode":"","timestamp":"2026-11-01T20:00:00.000Z","results":[]}',
+    submit_id=7,
+)
 
 
 class Line(Watcher):
@@ -144,7 +149,7 @@ async def test_an_answer_is_not_dropped_however_many_replies_wait(run):
     line = Line(replies=3)
     for _ in range(6):
         line.outbox.push(PONG)
-    line.outbox.answer(b'{"type":"submitted"}')
+    line.outbox.answer(SUBMITTED)
     assert line.outbox.waiting == 4
     run(line)
     await eventually(lambda: line.of("submitted"))

@@ -1,0 +1,148 @@
+"""The AsyncAPI document of the socket, from the vocabulary of `protocol` and the messages of `leaderboard.feed.wire`.
+
+tests/realtime/test_asyncapi.py holds that every message is in it, and the tests' watchers that every frame is as it says.
+"""
+
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from msgspec import UNSET, Meta, UnsetType
+
+from leaderboard.api import shapes
+from leaderboard.api.views import ApiView
+from leaderboard.domain.snapshot import TOPS
+from leaderboard.feed import wire
+from realtime import protocol
+from realtime.protocol import CLOSE_CODES, CloseCode, Id
+
+Json = dict[str, Any]
+
+
+class Pong(msgspec.Struct, tag_field="type", tag="pong", forbid_unknown_fields=True):
+    """The answer to a ping."""
+
+
+class Place(msgspec.Struct, forbid_unknown_fields=True):
+    """A position in a board's feed."""
+
+    epoch: str
+    offset: int
+
+
+class Heartbeat(msgspec.Struct, tag_field="type", tag="heartbeat", forbid_unknown_fields=True):
+    """Where you are on each board."""
+
+    positions: dict[str, Place]
+
+
+class Status(msgspec.Struct, tag_field="type", tag="status", forbid_unknown_fields=True):
+    """Whether changes can be seen."""
+
+    live: bool
+
+
+class Submitted(shapes.Submitted, tag_field="type", tag="submitted", forbid_unknown_fields=True):
+    """The score is stored."""
+
+    id: Id | UnsetType = UNSET
+
+
+class Error(msgspec.Struct, tag_field="type", tag="error", forbid_unknown_fields=True):
+    """Something was refused."""
+
+    code: Annotated[str, Meta(description="Stable: one of docs/protocol.md, or to a submit one of docs/api.md.")]
+    detail: str
+    errors: list[dict[str, str]] | UnsetType = UNSET
+    id: Id | UnsetType = UNSET
+
+
+class Bye(msgspec.Struct, tag_field="type", tag="bye", forbid_unknown_fields=True):
+    """This server goes away."""
+
+    code: int
+    retry_in_ms: int
+
+
+COMMANDS = (protocol.Subscribe, protocol.Unsubscribe, protocol.Ack, protocol.Ping, protocol.Submit)
+_COMMANDS_SAY = {
+    protocol.Subscribe: "Watch a board; for one that is watched already: change its size, or begin again.",
+    protocol.Unsubscribe: "Watch it no longer.",
+    protocol.Ack: "The last offset that was shown; optional.",
+    protocol.Ping: "Is answered with pong.",
+    protocol.Submit: "Store a score; is answered with submitted, or with an error.",
+}
+MESSAGES = (wire.Snapshot, wire.DeltaMessage, Heartbeat, Status, Pong, Submitted, Error, Bye)
+
+_TOP: Json = {"type": "integer", "minimum": 1, "maximum": TOPS[-1], "description": f"Rounded up to one of {', '.join(map(str, TOPS))}."}
+
+
+@cache
+def document() -> Json:
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Gaming Leaderboard: live boards",
+            "version": "1",
+            "description": "Text frames, one JSON object each. Ignore types and fields that you do not know. A socket that is refused is "
+            "accepted first, told why by an error, and then closed with a code of x-close-codes. docs/protocol.md says the rest.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "socket": {"address": "/ws/", "messages": _refs("messages", (*COMMANDS, *MESSAGES))},
+            "board": {
+                "address": "/ws/leaderboard/{board}/",
+                "description": "Watches that board from the start.",
+                "parameters": {"board": {"description": "A leaderboard's slug"}},
+                "messages": _refs("messages", (*COMMANDS, *MESSAGES)),
+                "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": {"top": _TOP}}}},
+            },
+        },
+        "operations": {
+            f"{verb}_{channel}": {
+                "action": action,
+                "channel": {"$ref": f"#/channels/{channel}"},
+                "messages": [{"$ref": f"#/channels/{channel}/messages/{_tag(struct)}"} for struct in structs],
+            }
+            for channel in ("socket", "board")
+            for verb, action, structs in (("command", "receive", COMMANDS), ("tell", "send", MESSAGES))
+        },
+        "components": {"messages": {_tag(struct): _message(struct) for struct in (*COMMANDS, *MESSAGES)}, "schemas": _schemas()},
+        "x-close-codes": {str(int(code)): {"retry": code.retry, "codes": _codes(code)} for code in CloseCode},
+    }
+
+
+def _tag(struct: type[msgspec.Struct]) -> str:
+    return str(struct.__struct_config__.tag)
+
+
+def _refs(kind: str, structs: tuple[type[msgspec.Struct], ...]) -> Json:
+    return {_tag(struct): {"$ref": f"#/components/{kind}/{_tag(struct)}"} for struct in structs}
+
+
+def _message(struct: type[msgspec.Struct]) -> Json:
+    says = _COMMANDS_SAY.get(struct) or str(struct.__doc__).partition("\n")[0]
+    return {"name": _tag(struct), "summary": says, "payload": {"$ref": f"#/components/schemas/{_tag(struct)}"}}
+
+
+def _schemas() -> Json:
+    """The messages by their types, and what they hold by its name."""
+    structs = (*COMMANDS, *MESSAGES)
+    _, found = msgspec.json.schema_components((*structs, shapes.Row), ref_template="#/components/schemas/{name}")
+    named = {struct.__name__: _tag(struct) for struct in structs}
+    schemas = {named.get(name, name): schema for name, schema in found.items()}
+    schemas["subscribe"]["properties"]["top"] = {**_TOP, "default": protocol.DEFAULT_TOP}
+    for message, rows in (("snapshot", "entries"), ("delta", "changed")):  # which the publisher has as dicts
+        schemas[message]["properties"][rows]["items"] = {"$ref": "#/components/schemas/Row"}
+        schemas[message]["additionalProperties"] = False
+    return schemas
+
+
+def _codes(code: CloseCode) -> list[str]:
+    return sorted(refusal for refusal, closed in CLOSE_CODES.items() if closed is code)
+
+
+class AsyncApi(ApiView):
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(msgspec.json.encode(document()), content_type="application/json")
