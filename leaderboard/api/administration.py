@@ -128,7 +128,7 @@ async def _edit(request: ApiRequest, told: Told, board: str) -> None:
 async def _delete(request: ApiRequest, told: Told, board: str) -> None:
     game_id, _ = await _admin(request)
     if _flag(request, "hard"):
-        deleted = await in_thread(boards.delete, game_id, board)
+        deleted = await boards.delete(game_id, board)
         await runtime.services().live.forget(deleted.leaderboard_id, deleted.boards)
     else:
         await in_thread(boards.deactivate, game_id, board)

@@ -36,8 +36,10 @@ class Play(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """A moderator's word. `total_score` None: the entry was removed. `session_id` is the one that the edited value keeps, and
-    `until_ms` is when `until_session` was."""
+    """A moderator's word. `total_score` None: the entry was removed. An edited value keeps its session and that one's time.
+
+    `until_ms` is when `until_session` was.
+    """
 
     id: int
     user_id: int
@@ -46,6 +48,7 @@ class Edit(NamedTuple):
     total_score: int | None
     subscore: int
     session_id: int
+    achieved_ms: int
     until_ms: int
 
 
@@ -74,14 +77,16 @@ class Replay:
     def take(self, plays: Iterable[Play]) -> set[tuple[int, int]]:
         """Fold them in; the (season, player) of each entry that may have changed."""
         changed = set()
+        rules = self.definition.rules
         for play in plays:
             if self._counts(play):
-                season = self._season(play.at_ms)
-                held = self.seasons[season].get(play.user_id)
-                entry = _after(self.definition.rules, held, play)
-                if entry is not None and entry is not held:
-                    self.seasons[season][play.user_id] = entry
-                    changed.add((season, play.user_id))
+                season, user_id = self._season(play.at_ms), play.user_id
+                entries = self.seasons[season]
+                held = entries.get(user_id)
+                entry = _after(rules, held, play)
+                if entry is not held:
+                    entries[user_id] = entry
+                    changed.add((season, user_id))
         return changed
 
     def boards(self) -> list[BoardId]:
@@ -137,10 +142,10 @@ def _edited(rules: Rules, edit: Edit) -> Entry | None:
     if edit.total_score is None:
         return None
     keys = (rules.score_sign * edit.total_score, rules.subscore_sign * edit.subscore)
-    return Entry(edit.user_id, *keys, edit.session_id, 1, edit.until_ms)
+    return Entry(edit.user_id, *keys, edit.session_id, 1, edit.achieved_ms)
 
 
-def _after(rules: Rules, held: Entry | None, play: Play) -> Entry | None:
+def _after(rules: Rules, held: Entry | None, play: Play) -> Entry:
     """What is held after the play: what was, if it does not fit."""
     new = opening(rules, user_id=play.user_id, score=play.score, subscore=play.subscore, session_id=play.session_id, achieved_ms=play.at_ms)
     if held is None:

@@ -148,19 +148,29 @@ def deactivate(game_id: int, slug: str) -> None:
         row.save(update_fields=["is_active"])
 
 
-def delete(game_id: int, slug: str) -> Deleted:
+async def delete(game_id: int, slug: str) -> Deleted:
     """Delete the leaderboard and its entries for good; the sessions are the game's and stay. Raises LeaderboardNotFound.
 
     Deactivated first, so that nothing new comes in while its entries go, a chunk at a time. Broken off it is inactive, and may come again.
     """
+    deleted = await in_thread(_begin_to_delete, game_id, slug)
+    while await in_thread(_delete_some, deleted.leaderboard_id):
+        pass
+    await in_thread(_delete_row, game_id, slug)
+    return deleted
+
+
+def _begin_to_delete(game_id: int, slug: str) -> Deleted:
     deactivate(game_id, slug)
-    row = Leaderboard.objects.get(game_id=game_id, slug=slug)
-    entries = LeaderboardEntry.objects.filter(leaderboard=row)
-    seasons = list(entries.order_by("season").values_list("season", flat=True).distinct())
-    while chunk := list(entries.values_list("pk", flat=True)[:DELETE_CHUNK]):
-        LeaderboardEntry.objects.filter(pk__in=chunk).delete()
-    _delete_row(game_id, slug)
-    return Deleted(row.pk, tuple(BoardId(row.pk, season) for season in seasons))
+    number = Leaderboard.objects.get(game_id=game_id, slug=slug).pk
+    seasons = LeaderboardEntry.objects.filter(leaderboard_id=number).values_list("season", flat=True).distinct()
+    return Deleted(number, tuple(BoardId(number, season) for season in sorted(seasons)))
+
+
+def _delete_some(number: int) -> int:
+    chunk = LeaderboardEntry.objects.filter(leaderboard_id=number).values_list("pk", flat=True)[:DELETE_CHUNK]
+    deleted, _ = LeaderboardEntry.objects.filter(pk__in=list(chunk)).delete()
+    return deleted
 
 
 @transaction.atomic
@@ -195,7 +205,10 @@ def claim(*, now: datetime, stale_s: float) -> Plan | None:
     is_free = Q(state=Reranking.State.WAITING) | Q(state=Reranking.State.RUNNING, changed_at__lt=now - timedelta(seconds=stale_s))
     for row in Reranking.objects.filter(is_free).order_by("pk").select_related("leaderboard__game"):
         if Reranking.objects.filter(is_free, pk=row.pk).update(state=Reranking.State.RUNNING, done=0, changed_at=now):
-            return _plan(row.leaderboard, row.changes)._replace(reranking_id=row.pk)
+            try:
+                return _plan(row.leaderboard, row.changes)._replace(reranking_id=row.pk)
+            except InvalidDefinition as refusal:  # the definition was changed by hand since
+                note(row.pk, now=now, state=Reranking.State.FAILED, problem=refusal.code)
     return None
 
 

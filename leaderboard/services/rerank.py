@@ -69,8 +69,14 @@ class Rerank:
         self._dry = asyncio.Lock()
 
     async def resume(self) -> int:
-        """Do every re-ranking that waits or was left by a dead worker; how many. Raises what is away: a later call goes on."""
+        """Do every re-ranking that waits or was left by a dead worker; how many. Raises what is away: a later call goes on.
+
+        At once 0 while another call of this process is at it: that one will come to all that waits, and must not be waited for by
+        every thread of the worker.
+        """
         done = 0
+        if self._one.locked():
+            return done
         async with self._one:
             while (plan := await in_thread(boards.claim, now=self._clock(), stale_s=STALE_S)) is not None:
                 await self._see_through(plan)
@@ -155,7 +161,7 @@ class Rerank:
         return total
 
     async def _first(self, plan: Plan, replay: Replay, board: BoardId) -> list[Entry]:
-        new = replay.ranked(board.season)
+        new = await asyncio.to_thread(replay.ranked, board.season)
         if plan.held_only:
             held = {entry.user_id async for page in self._store.entries(board) for entry in page}
             new = [entry for entry in new if entry.user_id in held]

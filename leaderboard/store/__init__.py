@@ -316,7 +316,7 @@ class Store(Protocol):
         How many entries were taken off; None if the re-ranking is over or its leaderboard gone. While no session can land,
         `catch_up` gets those after `what.after` and returns every entry that they change. A commit that was checked against the
         old rules comes before, or is refused by `StaleCatalog`: no session is lost and none counts twice. Submits wait
-        for as long as it takes to write what changed, some 10 us an entry.
+        for as long as it takes to write what changed: 10 to 20 us an entry.
 
         Raises EditedMeanwhile or StoreUnavailable; then nothing changed.
         """

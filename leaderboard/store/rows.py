@@ -87,10 +87,12 @@ def last_edit_of(row: Sequence[Any]) -> LastEdit:
 
 
 def edit_of(row: Sequence[Any]) -> Edit:
-    """A row of `edits`. What was there before keeps its session, and with it its place among equals."""
-    identity, user_id, season, until_session, total_score, subscore, before, until_ms = row
-    session_id = (json.loads(before) or {}).get("session_id") if before is not None else None
-    return Edit(identity, user_id, season, until_session, total_score, subscore, session_id or until_session, until_ms or 0)
+    """A row of `edits`. `before`, the entry as it was, names the session that the value keeps, and with it its place among equals."""
+    identity, user_id, season, until_session, total_score, subscore, text, until_ms = row
+    before = (json.loads(text) if text is not None else None) or {}
+    achieved_ms = milliseconds(_moment_of(before["achieved_at"])) if "achieved_at" in before else until_ms or 0
+    session_id = before.get("session_id", until_session)
+    return Edit(identity, user_id, season, until_session, total_score, subscore, session_id, achieved_ms, until_ms or 0)
 
 
 def _moment_of(value: datetime | str) -> datetime:

@@ -22,7 +22,7 @@ def play(session_id: int, score: int, *, user: int = ADA, at: int = MADE, subsco
 
 
 def edit(until: int, total: int | None, *, number: int = 1, season: int = 0, user: int = ADA, session: int = 1, at: int = MADE) -> Edit:
-    return Edit(number, user, season, until, total, 0, session, at)
+    return Edit(number, user, season, until, total, 0, session, at, at)
 
 
 def folded(plays: list[Play], *, rules: Rules = RULES, edits: list[Edit] | None = None, **definition: object) -> Replay:

@@ -221,7 +221,7 @@ async def edited(cast: Cast, player: str, total: int | None) -> None:
         """INSERT INTO leaderboard_entryedit
                (leaderboard_id, season, user_id, until_session, total_score, subscore, before, reason, actor, created_at)
            SELECT e.leaderboard_id, e.season, e.user_id, (SELECT max(id) FROM leaderboard_gamesession), CAST($2 AS bigint), 0,
-                  '{"session_id": 1}', '', 'key:1', '2026-05-01 12:00:00+00:00'
+                  '{"session_id": 1, "achieved_at": "2026-05-01T12:00:00.000Z"}', '', 'key:1', '2026-05-01 12:00:00+00:00'
            FROM leaderboard_leaderboardentry e JOIN leaderboard_leaderboard l ON l.id = e.leaderboard_id
            JOIN auth_user u ON u.id = e.user_id WHERE l.slug = 'arcade-best' AND u.username = $1""",
         player,
@@ -339,6 +339,27 @@ async def test_two_workers_at_once_do_it_once(
     assert sum(await asyncio.gather(rerank.resume(), other.resume())) == 1
 
 
+async def test_a_worker_that_is_at_it_does_not_hold_up_its_other_threads(
+    api: httpx.AsyncClient, cast: Cast, rerank: Rerank, keeper: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post(api, cast.auth, "ada", 5)
+    await api.patch(BOARD, json={"operator": "sum"}, headers=keeper)
+    begun, go_on, step = asyncio.Event(), asyncio.Event(), rerank._rerank
+
+    async def slowly(plan: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        await step(plan)
+
+    monkeypatch.setattr(rerank, "_rerank", slowly)
+    first = asyncio.create_task(rerank.resume())
+    await begun.wait()
+    assert await rerank.resume() == 0
+    assert not first.done()
+    go_on.set()
+    assert await first == 1
+
+
 async def test_while_redis_is_away_it_waits(
     api: httpx.AsyncClient, cast: Cast, services: Services, rerank: Rerank, keeper: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +375,20 @@ async def test_while_redis_is_away_it_waits(
     monkeypatch.setattr(rerank, "_index", services.index)
     await rerank.resume()
     assert await top(api, "arcade-best") == [(1, "bo", 7, 0), (2, "ada", 5, 0)]
+
+
+async def test_one_that_makes_no_sense_any_more_fails_and_is_not_in_the_way(
+    api: httpx.AsyncClient, cast: Cast, rerank: Rerank, keeper: dict[str, str]
+) -> None:
+    await post(api, cast.auth, "ada", 5)
+    await api.patch(BOARD, json={"max_score": 10}, headers=keeper)
+    await api.patch("/api/v1/leaderboard/arcade-sum/", json={"operator": "best"}, headers=keeper)
+    await cast.sql("UPDATE leaderboard_leaderboard SET min_score = 20 WHERE slug = 'arcade-best'")
+    assert await rerank.resume() == 1
+    assert await cast.sql("SELECT state, problem FROM leaderboard_reranking ORDER BY id") == [
+        ("failed", "invalid_definition"),
+        ("done", ""),
+    ]
 
 
 async def test_a_defect_ends_it_with_a_word_and_leaves_the_board_as_it_was(
