@@ -34,6 +34,14 @@ def test_a_user_submits_for_itself(browser: httpx.Client) -> None:
     assert (response.status_code, response.json()["player"]) == (201, "ada-of-the-site")
 
 
+def test_a_users_submits_count_for_the_user_and_what_proves_nothing_for_its_address(browser: httpx.Client) -> None:
+    proven, unproven = (
+        browser.post("/api/v1/scores/", json=BODY, headers={"X-CSRFToken": token}) for token in (browser.cookies["csrftoken"], "x")
+    )
+    assert (proven.status_code, proven.headers["RateLimit-Policy"]) == (201, '"submit";q=90000;w=1')
+    assert (unproven.status_code, unproven.headers["RateLimit-Policy"]) == (403, '"submit";q=100000;w=1')
+
+
 @pytest.mark.parametrize("token", [None, "d" * 32])
 def test_without_its_csrf_token_nothing_is_written(browser: httpx.Client, stack: Stack, token: str | None) -> None:
     before = browser.get("/api/v1/leaderboard/global/top/").json()["entries"]

@@ -35,8 +35,10 @@ class Clock:
 async def process(url: str, *, timeout_ms: int = 5_000) -> AsyncIterator[Throttle]:
     """The buckets of a process."""
     throttle = Throttle(Road(url), timeout_ms=timeout_ms, retry_ms=0, monotonic=Clock())
-    yield throttle
-    await throttle.aclose()
+    try:
+        yield throttle
+    finally:
+        await throttle.aclose()
 
 
 @pytest.fixture
