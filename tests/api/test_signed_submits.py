@@ -58,6 +58,15 @@ async def test_a_key_that_must_sign_and_does_not_is_refused(api: httpx.AsyncClie
     assert await cast.count("gamesession") == 0
 
 
+async def test_it_is_refused_also_where_everything_else_is_known_and_nothing_is_waited_for(
+    api: httpx.AsyncClient, cast: Cast, signed_key: str
+) -> None:
+    assert (await post_signed(api, signed_key, score("ada"))).status_code == 201
+    for body in ({"player": "ada", "score": 1}, {"player": "nobody", "score": 1}):
+        assert outcome(await api.post(SCORES, json=body, headers=cast.auth)) == (403, "signature_required")
+    assert await cast.count("gamesession") == 1
+
+
 async def test_the_query_is_signed_with_the_path(api: httpx.AsyncClient, cast: Cast, signed_key: str) -> None:
     assert (await post_signed(api, signed_key, score(), path=f"{SCORES}?from=arena")).status_code == 201
     headers = signed_headers(signed_key, score())
