@@ -44,12 +44,12 @@ View = Callable[..., Any]  # awaits a response
 
 
 class Cursor(NamedTuple):
-    """The page `after` or before a row, which was at `rank` when it was given."""
+    """The page `after` or before a row, which was in this `place` (from 1) when it was given."""
 
     board: str
     season: str
     after: bool
-    rank: int
+    place: int
     player: str
     state: list[Any]  # what changes when the player scores
 
@@ -125,7 +125,7 @@ async def _window(request: DjangoApiRequest, board: str, default_limit: int) -> 
     if query.keys() & {"offset", "season"}:
         raise _not_a_cursor("A cursor holds the place and the season; it goes without offset and season.")
     cursor = _read(query["cursor"], board)
-    begin, rows = _place(cursor, await _rank_now(request.api, cursor), limit)
+    begin, rows = _rows(cursor, await _place_now(request.api, cursor), limit)
     _put_query(request, {**query, "limit": str(rows), "offset": str(begin), "season": cursor.season})
     return Window(board, limit, begin)
 
@@ -136,16 +136,16 @@ def _whole(text: str | None, default: int) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def _place(cursor: Cursor, rank: int, limit: int) -> tuple[int, int]:
+def _rows(cursor: Cursor, place: int, limit: int) -> tuple[int, int]:
     """How many rows to skip and how many to show."""
     if cursor.after:
-        return rank, limit
-    above = rank - 1
+        return place, limit
+    above = place - 1
     return max(above - limit, 0), min(above, limit) or limit  # nothing is above the first any more: the first page
 
 
-async def _rank_now(request: ApiRequest, cursor: Cursor) -> int:
-    """The rank of the cursor's row; the one that it had if it is not the same row any more."""
+async def _place_now(request: ApiRequest, cursor: Cursor) -> int:
+    """The place of the cursor's row; the one that it had if it is not the same row any more."""
     asked = ApiRequest(
         method="GET",
         path=request.path,
@@ -159,23 +159,24 @@ async def _rank_now(request: ApiRequest, cursor: Cursor) -> int:
     answer = await future
     if isinstance(answer, Answer) and answer.status == 200:
         row = msgspec.json.decode(answer.body)
-        return int(row["rank"]) if _state(row) == cursor.state else cursor.rank
+        return int(row["rank"]) if _state(row) == cursor.state else cursor.place
     if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
         raise answer
-    return cursor.rank
+    return cursor.place
 
 
 def _neighbours(request: DjangoApiRequest, data: dict[str, Any], window: Window) -> dict[str, str]:
     rows, links = data["entries"], {}
-    if rows and rows[-1]["rank"] < min(data["total"], OFFSET_MAX):
-        links["next"] = _link(request, data, window, rows[-1], after=True)
+    last = window.offset + len(rows)
+    if rows and last < min(data["total"], OFFSET_MAX):
+        links["next"] = _link(request, data, window, rows[-1], place=last, after=True)
     if rows and window.offset > 0:
-        links["prev"] = _link(request, data, window, rows[0], after=False)
+        links["prev"] = _link(request, data, window, rows[0], place=window.offset + 1, after=False)
     return links
 
 
-def _link(request: DjangoApiRequest, data: dict[str, Any], window: Window, row: dict[str, Any], *, after: bool) -> str:
-    cursor = Cursor(window.board, data["season"], after, row["rank"], row["player"], _state(row))
+def _link(request: DjangoApiRequest, data: dict[str, Any], window: Window, row: dict[str, Any], *, place: int, after: bool) -> str:
+    cursor = Cursor(window.board, data["season"], after, place, row["player"], _state(row))
     others = [item for item in parse_qsl(request.META["QUERY_STRING"], keep_blank_values=True) if item[0] not in _PLACE]
     query = urlencode([*others, ("limit", window.limit), ("cursor", _signer.sign_object(cursor))])
     return f"{request.get_full_path().partition('?')[0]}?{query}"

@@ -4,6 +4,7 @@ To describe a route add its row to OPERATIONS; its twin of version 2 is made fro
 missing, and tries whether the service does what they say.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -63,7 +64,10 @@ IDEMPOTENCY_KEY: Json = {
     "description": "A name for this submit: sent again it counts once and gets its first answer",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-PATH = {"board": ("The leaderboard's slug", "global"), "player": ("The name under which the player's scores come in", "ada")}
+PATH: dict[str, Json] = {
+    "board": {"description": "The leaderboard's slug", "example": "global"},
+    "player": {"description": "The name under which the player's scores come in", "example": "ada"},
+}
 
 # --- What is answered -----------------------------------------------------------------------------------------------------
 
@@ -153,7 +157,7 @@ class RowSchema(AutoSchema):
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Json | None:
         is_version_2 = path.startswith("/api/v2/")
         row = OPERATIONS.get(f"{method} {path.replace('/api/v2/', _V1)}")
-        return None if row is None else _operation(row, path, is_version_2=is_version_2)
+        return None if row is None else _operation(row, path, path_regex, is_version_2=is_version_2)
 
 
 class Generator(SchemaGenerator):
@@ -169,8 +173,8 @@ def ours(endpoints: list[Any]) -> list[Any]:
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/api/") or endpoint[0].startswith(named)]
 
 
-def _operation(row: Operation, path: str, *, is_version_2: bool) -> Json:
-    parameters = [*_path_parameters(path), *row.parameters, *([IF_NONE_MATCH] if row.has_tag else [])]
+def _operation(row: Operation, path: str, pattern: str, *, is_version_2: bool) -> Json:
+    parameters = [*_path_parameters(pattern), *row.parameters, *([IF_NONE_MATCH] if row.has_tag else [])]
     if is_version_2 and _is_paged(path):
         parameters.append(CURSOR)
     operation: Json = {
@@ -189,19 +193,13 @@ def _operation(row: Operation, path: str, *, is_version_2: bool) -> Json:
     return operation
 
 
-def _path_parameters(path: str) -> list[Json]:
-    return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": says,
-            "schema": {"type": "string", "minLength": 1},
-            "example": example,
-        }
-        for name, (says, example) in PATH.items()
-        if f"{{{name}}}" in path
-    ]
+def _path_parameters(pattern: str) -> list[Json]:
+    return [_path_parameter(name, kind) for kind, name in re.findall(r"<(\w+):(\w+)>", pattern)]
+
+
+def _path_parameter(name: str, kind: str) -> Json:
+    schema: Json = {"type": "integer", "minimum": 0} if kind == "int" else {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "schema": schema, **PATH.get(name, {})}
 
 
 def _is_paged(path: str) -> bool:

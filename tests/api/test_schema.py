@@ -54,6 +54,12 @@ def test_every_reference_leads_somewhere() -> None:
     assert {scheme for row in schema.OPERATIONS.values() for way in row.who for scheme in way} <= schema.SCHEMES.keys()
 
 
+def test_every_name_in_a_path_is_a_parameter() -> None:
+    for path, operations in DOCUMENT["paths"].items():
+        for operation in operations.values():
+            assert re.findall(r"{(\w+)}", path) == [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"]
+
+
 def test_every_shape_is_a_schema() -> None:
     for shape in DOCUMENT["components"]["schemas"].values():
         Draft202012Validator.check_schema(shape)
