@@ -5,6 +5,7 @@ from asgiref.sync import sync_to_async
 
 from leaderboard import runtime
 from leaderboard.domain.score import BoardId
+from leaderboard.feed import FeedUnavailable
 from leaderboard.index import IndexUnavailable
 from leaderboard.services import moderation
 from tests.cast import Cast
@@ -39,7 +40,12 @@ async def edit(cast: Cast, player: str, score: int) -> moderation.EntryEdit:
 
 
 async def sweep(cast: Cast) -> int:
-    return (await cast.services.upkeep.sweep(now=runtime.utc_now())).placed
+    """As beat does it: one that finds Redis away is made up for by the next."""
+    while True:
+        try:
+            return (await cast.services.upkeep.sweep(now=runtime.utc_now())).placed
+        except (IndexUnavailable, FeedUnavailable):
+            continue
 
 
 async def test_the_sweep_shows_what_a_dead_process_edited(played: Cast) -> None:
