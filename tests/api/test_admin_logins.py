@@ -39,6 +39,8 @@ async def test_owasp_api2_guessing_at_the_admin_ends_after_five_failures(pages: 
     locked = await log_in(pages, PASSWORD)
     assert (locked.status_code, locked.text) == (429, "Too many failed logins. Try again later.")
     assert "sessionid" not in pages.cookies
+    kept = await cast.sql("SELECT failures_since_start FROM axes_accessattempt")
+    assert kept == [(5,)], "an attempt while it is locked does not lock it for longer"
     await cast.sql("DELETE FROM axes_accessattempt")  # as the admin does
     assert (await log_in(pages, PASSWORD)).status_code == 302
 
