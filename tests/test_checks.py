@@ -193,3 +193,11 @@ def test_a_postgresql_database_for_one_script_is_refused(postgres_server: Postgr
         assert "(leaderboard.E005) The PostgreSQL database is encoded in LATIN1" in done.stderr
     finally:
         postgres_server.drop_database("latin")
+
+
+@pytest.mark.parametrize("origin", ["fans.example", "https://fans.example/page", "https://fans.example, fans"])
+def test_an_origin_for_sockets_that_is_none_names_its_setting_at_start(origin: str) -> None:
+    env = {**os.environ, "WS_ALLOWED_ORIGINS": origin, "DJANGO_SETTINGS_MODULE": "gaming_leaderboard.settings"}
+    argv = [sys.executable, "-c", "from django.conf import settings; settings.DEBUG"]
+    ended = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert "WS_ALLOWED_ORIGINS must be * or origins" in ended.stderr

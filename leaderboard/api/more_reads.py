@@ -10,6 +10,7 @@ from leaderboard.api.reads import BY_READER, READERS, answered, find, of_board, 
 from leaderboard.api.request import ApiRequest, Told, in_a_task
 from leaderboard.domain.errors import InvalidParameter
 from leaderboard.domain.score import SCORE_LIMIT
+from leaderboard.domain.text import clean_name
 from leaderboard.services.credentials import Credential
 
 Values = dict[str, list[str]]
@@ -83,7 +84,7 @@ async def _percentile(request: ApiRequest, board: str) -> dict[str, Any]:
 async def _what_if(request: ApiRequest, board: str) -> dict[str, Any]:
     values = _values(request)
     score, subscore = _needed(values, "score"), whole(values, "subscore", 0)
-    player = values["player"][-1] if "player" in values else None
+    player = clean_name(values["player"][-1], what="player") if "player" in values else None
     known = await find(request, board)
     how: dict[str, Any] = {"player": player, "season": season_asked(values), "now": runtime.utc_now()}
     return await runtime.services().ranges.what_if(known, score, subscore, **how)

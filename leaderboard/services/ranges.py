@@ -8,7 +8,7 @@ from leaderboard.domain.board import check_range, check_score
 from leaderboard.domain.errors import InvalidParameter, NotRanked, TotalOutOfRange
 from leaderboard.domain.ranking import Ranking, percentile, points_to_pass, rank_at
 from leaderboard.domain.score import SCORE_LIMIT, Entry, Rules, improves, merge, opening
-from leaderboard.feed import Feed, Position
+from leaderboard.feed import NOWHERE, Feed, Position
 from leaderboard.index import Found, Index, IndexCold, Page, Place, Standing
 from leaderboard.services import shared_ranks as sharing
 from leaderboard.services.players import Players
@@ -37,9 +37,8 @@ class Ranges:
         if not 1 <= len(names) <= NAMES_MAX or not all(names):
             raise _wrong("players", f"1 to {NAMES_MAX} names, none of them empty")
         board = board_of(known, season, now)
-        by_name = await self._players.known(names)
-        position, found = await self._found(board, [player.id for player in by_name.values()], ranking)
-        by_id = {player.id: player for player in by_name.values()}
+        by_id = {player.id: player for player in (await self._players.known(names)).values()}  # a player renamed just now has two names
+        position, found = await self._found(board, list(by_id), ranking)
         entries = [_row(place, board.definition.rules, by_id, ranking) for place in found.places]
         ranked = {row["player"] for row in entries}
         missing = [name for name in dict.fromkeys(names) if name not in ranked]
@@ -108,15 +107,14 @@ class Ranges:
         check_score(known.definition, score, subscore)
         board = board_of(known, season, now)
         user = (await self._players.known([player])).get(player) if player is not None else None
-        position, page = await self._standings.neighbourhood(board, user.id, limit=1) if user is not None else (None, None)
-        held = next((entry for entry in page.entries if user is not None and entry.user_id == user.id), None) if page is not None else None
-        entry = _submitted(board.definition.rules, held, score, subscore, as_submit=player is not None)
-        if held is not None and page is not None and position is not None and entry.session_id == held.session_id:
-            place = page.entries.index(held)
-            standing = Standing(page.first_rank + place, page.total - 1, page.entries[place - 1] if place else None)
+        position, page = await self._standings.neighbourhood(board, user.id, limit=1) if user is not None else (NOWHERE, None)
+        held = next(entry for entry in page.entries if entry.user_id == user.id) if user is not None and page is not None else None
+        rules = board.definition.rules
+        entry = _submitted(rules, held, score, subscore, as_submit=player is not None)
+        if page is not None and held is not None and entry.session_id == held.session_id:
+            standing = _as_it_is(page, held)
         else:
             position, standing = await self._stand(board, entry.value, user)
-        rules = board.definition.rules
         return {
             **heading(board, position),
             "score": rules.score_sign * entry.score_key,
@@ -182,6 +180,12 @@ class Ranges:
             return Standing(1, others, None)
         rank = (await self._store.ranks([(board.id, better[0])]))[0] + 1 - (own is not None and own.order < better[0].order)
         return Standing(rank, max(others, rank - 1), better[0])
+
+
+def _as_it_is(page: Page, held: Entry) -> Standing:
+    """Where the entry stands among the others."""
+    place = page.entries.index(held)
+    return Standing(page.first_rank + place, page.total - 1, page.entries[place - 1] if place else None)
 
 
 def _submitted(rules: Rules, held: Entry | None, score: int, subscore: int, *, as_submit: bool) -> Entry:

@@ -247,6 +247,8 @@ NO_SUBMIT = [
     (BEST, "score=-1", 422, "score_out_of_range"),
     ("arcade-bounded", "score=1001", 422, "score_out_of_range"),
     ("arcade-bounded", "score=9&player=ada", 422, "score_out_of_range"),
+    (BEST, "score=9&player=", 400, "invalid_player"),
+    (BEST, "score=9&player=..", 400, "invalid_player"),
     (BEST, f"score=1&subscore={SCORE_LIMIT + 1}", 422, "score_out_of_range"),
     (SUM, "score=1&player=ada", 422, "total_out_of_range"),
     ("nowhere", "score=1", 404, "leaderboard_not_found"),

@@ -48,14 +48,14 @@ async def token_of(cast: Cast, player: str, game: str = "arcade") -> str:
 
 @pytest.fixture
 async def everywhere(cast: Cast) -> Cast:
-    for player, score in (("ada", 30), ("bo", 40), ("a/b", 30)):
+    for player, score in (("ada", 30), ("bo", 40), ("a/standings", 30)):
         await play(cast, player, score)
         await play(cast, player, score, game_mode="daily")
         await play(cast, player, score, game="rival")
     return cast
 
 
-@pytest.mark.parametrize("player", ["ada", "a/b"])
+@pytest.mark.parametrize("player", ["ada", "a/standings"])
 async def test_a_players_standings_are_its_rows_on_every_board(
     api: httpx.AsyncClient, everywhere: Cast, services: Services, player: str
 ) -> None:

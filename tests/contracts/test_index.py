@@ -406,6 +406,17 @@ def test_a_value_would_stand_behind_its_equals(
     asyncio.run(play())
 
 
+async def test_a_players_own_entry_is_not_in_its_own_way(ready: RedisIndex) -> None:
+    """Wherever it stands: just before the value, further ahead, behind, or alone."""
+    ada, bo, cy = an_entry(ADA, 10), an_entry(BO, 20), an_entry(CY, 30)
+    await ready.place({BOARD: [ada, bo, cy]})
+    assert await ready.stand(BOARD, (-10, 0), apart_from=ADA) == Standing(3, 2, bo)
+    assert await ready.stand(BOARD, (-10, 0), apart_from=CY) == Standing(3, 2, ada)
+    assert await ready.stand(BOARD, (-25, 0), apart_from=ADA) == Standing(2, 2, cy)
+    assert await ready.stand(BOARD, (-30, 0), apart_from=CY) == Standing(1, 2, None)
+    assert await ready.stand(BOARD, (-10, 0), apart_from=99) == Standing(4, 3, ada)
+
+
 async def test_values_at_the_ends_of_the_range_are_told_apart(ready: RedisIndex) -> None:
     edges = (-SCORE_LIMIT, 1 - SCORE_LIMIT, -(2**48), -256, -255, -1, 0, 1, 255, 256, 2**48, SCORE_LIMIT - 1, SCORE_LIMIT)
     values = [(score, subscore) for score in (-SCORE_LIMIT, 0, SCORE_LIMIT) for subscore in edges]
