@@ -1,15 +1,12 @@
 """What every test may use: real servers, started on free ports when first asked for, stopped at the end."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import environ
 import httpx
 import pytest
 from django.conf import settings
-from django.db import connections
-from django.db.utils import ConnectionHandler
 
 from leaderboard import runtime
 from leaderboard.domain.throttle import Rate
@@ -52,18 +49,6 @@ async def services(database_url: str, redis_url: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(runtime, "_send", lambda task, arguments: None)
     yield built
     await built.aclose()
-
-
-@pytest.fixture
-def orm(database_url: str, services: Services, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Django's ORM on the test's database, in threads that begin after this; the services' are such."""
-    database = environ.Env.db_url_config(database_url)
-    if database["ENGINE"].endswith("sqlite3"):
-        database["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
-    monkeypatch.setitem(connections.settings, "default", ConnectionHandler({"default": database}).settings["default"])
-    with django_db_blocker.unblock():
-        yield
-    runtime.run(services.cache.aclose())  # signals told of names over a loop of their own
 
 
 @pytest.fixture

@@ -1,14 +1,9 @@
 """Who keeps leaderboards: an administrator's key, the ORM on the test's database, and how a re-ranking is brought to its end."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import environ
 import httpx
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
-from django.db.utils import ConnectionHandler
 
 from leaderboard import runtime
 from leaderboard.domain.score import Entry
@@ -20,22 +15,7 @@ KEEPER = "gl_keeper00_keeps-the-arcade"
 
 
 @pytest.fixture
-async def keeper_orm(database_url: str, django_db_blocker: Any) -> AsyncIterator[None]:
-    """What runs in Django's thread finds the test's database."""
-    config = environ.Env.db_url_config(database_url)
-    if database_url.startswith("sqlite"):
-        config["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
-    before = connections.settings["default"]
-    connections.settings["default"] = ConnectionHandler({"default": config}).settings["default"]
-    with django_db_blocker.unblock():
-        await sync_to_async(_forget)()
-        yield
-        await sync_to_async(_forget)()
-    connections.settings["default"] = before
-
-
-@pytest.fixture
-async def keeper(cast: Cast, keeper_orm: None) -> dict[str, str]:
+async def keeper(cast: Cast, orm: None) -> dict[str, str]:
     """The headers of a key that administers the arcade's leaderboards."""
     await cast.api_key("arcade", KEEPER, ["scores:write", "boards:admin"])
     return {"Authorization": f"Api-Key {KEEPER}"}
@@ -70,8 +50,3 @@ async def is_whole(services: Services) -> None:
     await services.upkeep.sweep(now=runtime.utc_now())
     for board in await services.upkeep.indexed_boards(now=runtime.utc_now()):
         assert await services.upkeep.check(board) == []
-
-
-def _forget() -> None:
-    connections["default"].close()
-    del connections["default"]

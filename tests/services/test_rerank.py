@@ -86,7 +86,7 @@ async def standings(services: Services, slug: str) -> dict[int, list[tuple[int, 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=CHANGES, change=CHANGES, plays=PLAYS)
 async def test_a_board_that_was_ranked_anew_is_a_fresh_one_fed_with_the_same(
-    cast: Cast, services: Services, rerank: Rerank, keeper_orm: None, before: Any, change: Any, plays: list[Any]
+    cast: Cast, services: Services, rerank: Rerank, orm: None, before: Any, change: Any, plays: list[Any]
 ) -> None:
     old, fresh = f"old-{next(numbers)}", f"fresh-{next(numbers)}"
     for game in (old, fresh):
