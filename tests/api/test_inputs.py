@@ -139,13 +139,14 @@ async def test_another_games_board_with_a_player_token(api: httpx.AsyncClient, c
 @pytest.mark.django_db
 @pytest.mark.parametrize("char", INVISIBLE.values(), ids=INVISIBLE)
 def test_titles_and_keys_names_hold_nothing_that_can_not_be_seen(char: str) -> None:
-    from leaderboard.services.definitions import create_api_key, create_board
+    from leaderboard.services import keys
+    from leaderboard.services.definitions import create_board
 
     rules = Rules()
     with pytest.raises(InvalidDefinition, match="title"):
         create_board("arcade", slug="cup", rules=rules, title=f"a{char}b", create_game=True)
     with pytest.raises(InvalidDefinition, match="name"):
-        create_api_key("arcade", name=f"a{char}b", create_game=True)
+        keys.create("arcade", name=f"a{char}b", create_game=True)
 
 
 @pytest.mark.django_db

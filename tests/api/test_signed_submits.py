@@ -184,7 +184,7 @@ async def test_malformed_and_missing_parts_are_invalid(api: httpx.AsyncClient, c
     raw = {name.encode(): value.encode() for name, value in headers.items() if value is not None}
     response = await api.post(SCORES, content=score(), headers=raw)
     assert outcome(response) == (401, "signature_invalid")
-    assert response.headers["WWW-Authenticate"] == "Api-Key"
+    assert response.headers["WWW-Authenticate"] == "Api-Key, Bearer, Ticket"
     assert await cast.count("usednonce") == 0
 
 

@@ -171,7 +171,7 @@ async def test_a_revoked_key_submits_no_more_over_a_socket_that_is_open(
 ) -> None:
     """The socket's side of a process: who it is was found in its handshake, and is asked again with each submit."""
     desk = Desk(other_process.submits, other_process.credentials, clock=runtime.utc_now, origins=frozenset())
-    bearer = await desk.admit({"headers": [(b"authorization", header(cast.key))]})
+    bearer = await desk.admit({"query_string": b"", "headers": [(b"authorization", header(cast.key))]})
     assert await submitted(desk, bearer) == "landed"
     await cast.sql("UPDATE leaderboard_apikey SET revoked_at = '2026-01-02 00:00:00+00:00' WHERE prefix = 'gl_arcade00'")
     clock.now += 5
@@ -185,7 +185,7 @@ async def test_a_revoked_key_submits_no_more_over_a_socket_that_is_open(
 async def test_a_socket_is_no_way_round_a_signature(cast: Cast, services: Services, change: str) -> None:
     await cast.sql(change)
     desk = Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=frozenset())
-    bearer = await desk.admit({"headers": [(b"authorization", header(cast.key)), (b"x-signature", b"0" * 64)]})
+    bearer = await desk.admit({"query_string": b"", "headers": [(b"authorization", header(cast.key)), (b"x-signature", b"0" * 64)]})
     assert await submitted(desk, bearer) == "signature_required"
     assert await cast.count("gamesession") == 0
 
