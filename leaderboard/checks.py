@@ -25,7 +25,8 @@ LOOK_TIMEOUT_S = 0.5  # a Redis that is away is no error of the deployment
 
 def register_all() -> None:
     """Called once, when Django has loaded its applications."""
-    for check in (secret_is_long, secret_is_shared, debug_is_local, sqlite_is_usable, redis_is_shared, sqlite_is_for_one_machine):
+    settings_alone = (secret_is_long, secret_is_shared, debug_is_local, https_is_seen, sqlite_is_usable, redis_is_shared)
+    for check in (*settings_alone, sqlite_is_for_one_machine):
         register(check)
     register(database_keeps_what_it_commits, Tags.database)
     register(redis_does_not_forget, Tags.database)
@@ -63,6 +64,14 @@ def debug_is_local(**_: Any) -> list[CheckMessage]:
             id="leaderboard.W003",
         )
     ]
+
+
+def https_is_seen(**_: Any) -> list[CheckMessage]:
+    """The web itself speaks plain http: only a proxy can say that a browser came by https."""
+    if not settings.SECURE_SSL_REDIRECT or settings.TRUSTED_PROXIES:
+        return []
+    said = "HTTPS is on but TRUSTED_PROXIES names no proxy: every page would be sent to https again, for ever."
+    return [Warning(said, hint="Name the proxy's addresses in TRUSTED_PROXIES.", id="leaderboard.W008")]
 
 
 def sqlite_is_usable(**_: Any) -> list[CheckMessage]:

@@ -35,6 +35,7 @@ def deployment(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "ALLOWED_HOSTS": ["localhost"],
             "STATE_DIR": tmp_path,
             "REDIS_URL": "redis://127.0.0.1:1/0",
+            "SECURE_SSL_REDIRECT": False,
         }
         for setting, value in {**sound, **changed}.items():
             setattr(settings, setting, value)
@@ -77,6 +78,11 @@ def test_a_secret_that_this_machine_made_is_warned_of_where_there_may_be_others(
 def test_debug_is_warned_of_where_strangers_come_in(deployment: Callable[..., list[str]], host: str) -> None:
     assert deployment(DEBUG=True, ALLOWED_HOSTS=["localhost", host]) == ["leaderboard.W003"]
     assert deployment(DEBUG=False, ALLOWED_HOSTS=["localhost", host]) == []
+
+
+def test_https_without_a_trusted_proxy(deployment: Callable[..., list[str]]) -> None:
+    assert deployment(SECURE_SSL_REDIRECT=True, TRUSTED_PROXIES=()) == ["leaderboard.W008"]
+    assert deployment(SECURE_SSL_REDIRECT=True, TRUSTED_PROXIES=("a proxy",)) == []
 
 
 def test_debug_among_local_names_is_fine(deployment: Callable[..., list[str]]) -> None:

@@ -14,6 +14,8 @@ from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
 from gaming_leaderboard.pages import protect
+from leaderboard.api.proxies import seen_through
+from leaderboard.domain.address import read_network
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN, LOST = "/admin/login/", "/nowhere/"
@@ -21,7 +23,12 @@ LOGIN, LOST = "/admin/login/", "/nowhere/"
 
 async def get(path: str, *, url: str = "http://localhost", **headers: str) -> httpx.Response:
     """From Django's side of the service, made with the settings as they are now."""
-    transport = httpx.ASGITransport(get_asgi_application(), raise_app_exceptions=False)
+    pages = get_asgi_application()
+
+    async def seen(scope: Any, receive: Any, send: Any) -> None:
+        await pages(seen_through(scope), receive, send)
+
+    transport = httpx.ASGITransport(seen, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=url) as client:
         return await client.get(path, headers=headers)
 
@@ -81,7 +88,7 @@ def test_what_a_page_says_itself_stands_and_what_is_no_page_is_left_alone() -> N
 
 def described(**env: str) -> dict[str, Any]:
     """The settings that an environment makes."""
-    names = "SESSION_COOKIE_SECURE CSRF_COOKIE_SECURE SECURE_SSL_REDIRECT SECURE_HSTS_SECONDS SECURE_PROXY_SSL_HEADER STAFF_SECOND_FACTOR"
+    names = "SESSION_COOKIE_SECURE CSRF_COOKIE_SECURE SECURE_SSL_REDIRECT SECURE_HSTS_SECONDS STAFF_SECOND_FACTOR"
     code = f"import json; from gaming_leaderboard import settings as s; print(json.dumps([getattr(s, n) for n in {names.split()!r}]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, check=True)
     return dict(zip(names.split(), json.loads(done.stdout), strict=True))
@@ -99,7 +106,7 @@ def test_https_makes_cookies_secure_and_stays() -> None:
 
 async def test_a_page_over_http_is_sent_to_https_where_that_is_spoken(settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 31_536_000
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.TRUSTED_PROXIES = (read_network("127.0.0.1"),)  # whose word is taken
     sent = await get(LOGIN)
     assert (sent.status_code, sent.headers["Location"]) == (301, "https://localhost/admin/login/")
     there = await get(LOGIN, **{"X-Forwarded-Proto": "https"})
