@@ -110,12 +110,33 @@ SLOW_KINDS = ("postgres", "server")
 SLOW_FIXTURES = {"postgres_server", "postgres_database", "stack", "new_stack", "chromium", "page"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs PostgreSQL, a browser or the whole process set is slow: `make check` leaves it to `make test`."""
+LANES = {"asgi": "sqlite", "server": "postgres", "direct": "postgres"}  # which database a lane is paired with
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs PostgreSQL, a browser or the whole process set is slow: `make check` leaves it to `make test`.
+
+    A lane of requests and a database don't meet each other's code, so of their four pairs two are run: each lane and each database once.
+    """
+    kept, left = [], []
+    for item in items:
+        (kept if _is_a_pair(item) else left).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        callspec = getattr(item, "callspec", None)
-        if fixtures & SLOW_FIXTURES or (
-            callspec is not None and any(value in SLOW_KINDS for value in callspec.params.values() if isinstance(value, str))
-        ):
+        if fixtures & SLOW_FIXTURES or set(_kinds(item)) & set(SLOW_KINDS):
             item.add_marker(pytest.mark.slow)
+
+
+def _kinds(item: pytest.Item) -> list[str]:
+    """What an item is run with, as its name says: [server-postgres-...]."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.id.split("-") if callspec is not None else []
+
+
+def _is_a_pair(item: pytest.Item) -> bool:
+    kinds = _kinds(item)
+    lanes = [kind for kind in kinds if kind in LANES]
+    databases = [kind for kind in kinds if kind in LANES.values()]
+    return not lanes or not databases or LANES[lanes[0]] == databases[0]

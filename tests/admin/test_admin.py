@@ -15,6 +15,8 @@ from tests.admin.conftest import Browser
 from tests.cast import Cast
 from tests.services.test_when_redis_is_away import BOARD, differences, ranks, submit, warm
 
+pytestmark = pytest.mark.slow  # hashes passwords
+
 Hire = Callable[..., Awaitable[User]]
 
 LISTS = ["game", "leaderboard", "apikey", "gamesession", "leaderboardentry", "entryedit"]

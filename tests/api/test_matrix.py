@@ -26,6 +26,8 @@ from tests.api.test_private_boards import ticket_of, token_of
 from tests.cast import Cast
 from tests.realtime.arena import Server, make_layer
 
+pytestmark = pytest.mark.slow  # every route with every stranger
+
 BOARD, PLAYER, SCORE, TITLE = "arcade-secret", "eve-the-hidden", 424242, "Society of Secrets"
 SECRETS = (str(SCORE), TITLE)  # what a stranger can't have put into the question
 EVERYBODYS = ("/tickets/", "/auth/")  # what reading is enough for, and what begins without a credential

@@ -20,6 +20,8 @@ from gaming_leaderboard.server import HttpProtocol
 from tests.conftest import lane_of
 from tests.servers.web import serving
 
+pytestmark = pytest.mark.slow  # seconds of sockets
+
 BIG = b"x" * 500_000
 
 gates: dict[str, asyncio.Event] = {}

@@ -16,6 +16,8 @@ from leaderboard.cache.django import LIFE_S
 from tests.servers.redis import RedisServer, start_redis
 from tests.servers.stack import Stack, start_stack
 
+pytestmark = pytest.mark.slow  # starts processes
+
 PASSWORD = "correct horse battery"
 MAKE_ADA = f"""
 from django.contrib.auth.models import User
