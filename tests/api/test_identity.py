@@ -24,7 +24,7 @@ from tests.services.test_moderation import manage
 
 T = TypeVar("T")
 
-pytestmark = pytest.mark.usefixtures("orm", "cast")
+pytestmark = [pytest.mark.usefixtures("orm", "cast"), pytest.mark.slow]  # hashes passwords
 
 PASSWORD = "correct horse battery"
 DEVICE = "c0ffee00-0000-4000-8000-000000000001"

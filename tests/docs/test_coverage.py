@@ -281,3 +281,14 @@ def test_lines_are_of_a_length_that_can_be_read(document: Path) -> None:
 
 def test_the_picture_is_small_enough_for_a_readme() -> None:
     assert (ROOT / "docs/images/board.png").stat().st_size <= 250 * 1024
+
+
+# --- Threats --------------------------------------------------------------------------------------------------------------
+
+
+def test_every_threat_of_the_list_is_tried_somewhere_that_names_it() -> None:
+    told = table(ROOT / "docs" / "security.md", "threat")
+    assert [name.split(" ")[0] for name in told] == [f"API{number}" for number in range(1, 11)]
+    for name, (_, files) in told.items():
+        texts = [(ROOT / file.strip(" `")).read_text() for file in files.split(",")]
+        assert any(re.search(rf"api{name.split(' ')[0][3:]}\b|{name.split(' ')[0]}\b", text, re.IGNORECASE) for text in texts), name
