@@ -1,13 +1,13 @@
 """The OpenAPI document: a row for every route and method, put together by drf-spectacular from what the resolver has.
 
-To describe a route add its row to OPERATIONS; its twin of version 2 is made from it. tests/api/test_schema.py says which rows are
-missing, and tries whether the service does what they say.
+To describe a route add its row to a module of `leaderboard.api.rows`; its twin of version 2 is made from it. tests/api/test_schema.py
+says which rows are missing, and tries whether the service does what they say.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.http import HttpResponse
@@ -18,135 +18,29 @@ from drf_spectacular.renderers import OpenApiYamlRenderer
 
 from leaderboard.api import envelope, problems, shapes, versions
 from leaderboard.api.request import DjangoApiRequest
+from leaderboard.api.rows import OPERATIONS, SCHEMES, Operation
+from leaderboard.api.rows.parts import COUNTED, CURSOR, EVERYWHERE, IF_NONE_MATCH, PATH, V1, WITH_BODY, Json
 from leaderboard.api.views import ApiView
-from leaderboard.domain import errors
-from leaderboard.domain.errors import Refusal
-from leaderboard.services.standings import LIMIT_MAX, OFFSET_MAX
-
-Json = dict[str, Any]
-Security = tuple[Mapping[str, list[str]], ...]
+from leaderboard.domain.errors import InvalidParameter
 
 _REF = "#/components/schemas/{name}"
 
-# --- Who may ask ----------------------------------------------------------------------------------------------------------
 
-SCHEMES: Json = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "A game server's: `Api-Key <key>`"},
-    "Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A player's access token"},
-    "Ticket": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Opens private boards: `Ticket <ticket>`"},
-    "Session": {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "A signed-in browser's"},
-    "Csrf": {"type": "apiKey", "in": "header", "name": "X-CSRFToken", "description": "The value of the cookie `csrftoken`"},
+def _header(says: str, *, required: bool = False) -> Json:
+    return {"description": says, "required": required, "schema": {"type": "string"}}
+
+
+HEADERS: Json = {"X-Request-ID": _header("Also in the server's log", required=True)}
+HELD_HEADERS: Json = {"ETag": _header("Names the answer", required=True)}
+COUNTED_HEADERS: Json = {
+    "RateLimit-Policy": _header("How many requests in how long, as draft-ietf-httpapi-ratelimit-headers has it"),
+    "RateLimit": _header("How many are left"),
 }
-KEY: Security = ({"ApiKey": []},)
-PLAYER: Security = ({"Bearer": []},)
-WRITER: Security = (*KEY, *PLAYER, {"Session": [], "Csrf": []})
-READER: Security = ({}, *KEY, *PLAYER, {"Ticket": []})  # public boards need nothing
-ANYONE: Security = ({},)
-
-# --- What is asked with ---------------------------------------------------------------------------------------------------
-
-
-def query(name: str, says: str, **schema: Any) -> Json:
-    return {"name": name, "in": "query", "description": says, "schema": schema}
-
-
-def limit(default: int, says: str) -> Json:
-    return query("limit", says, type="integer", minimum=1, maximum=LIMIT_MAX, default=default)
-
-
-SEASON = query("season", "`current`, `previous`, `all-time`, or a season's start as answers name it", type="string", default="current")
-OFFSET = query("offset", "Rows to skip", type="integer", minimum=0, maximum=OFFSET_MAX, default=0)
-CURSOR = query("cursor", "As a link has it; it goes without `offset` and `season`", type="string")
-IF_NONE_MATCH: Json = {"name": "If-None-Match", "in": "header", "description": "Tags that are held", "schema": {"type": "string"}}
-IDEMPOTENCY_KEY: Json = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "A name for this submit: sent again it counts once and gets its first answer",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+REFUSED_HEADERS: dict[int, Json] = {
+    401: {"WWW-Authenticate": _header("The schemes of `Authorization`", required=True)},
+    429: {"Retry-After": _header("Seconds", required=True)},
+    503: {"Retry-After": _header("Seconds; of a refusal")},
 }
-PATH: dict[str, Json] = {
-    "board": {"description": "The leaderboard's slug", "example": "global"},
-    "player": {"description": "The name under which the player's scores come in", "example": "ada"},
-}
-
-# --- What is answered -----------------------------------------------------------------------------------------------------
-
-EVERYWHERE = (
-    errors.InvalidParameter,
-    errors.NotFound,
-    errors.BodyTooLarge,
-    errors.InternalError,
-    errors.Overloaded,
-    errors.StoreUnavailable,
-)
-WITH_BODY = (errors.InvalidBody, errors.UnsupportedMediaType)
-CREDENTIALED = (errors.NotAuthenticated, errors.Forbidden)
-SUBMITTED = (
-    *CREDENTIALED, errors.CsrfFailed, errors.InvalidPlayer, errors.InvalidMetadata, errors.InvalidIdempotencyKey, errors.PlayerRequired,
-    errors.PlayerNotAllowed, errors.AuthoritativeBoard, errors.LeaderboardNotFound, errors.GameModeMismatch, errors.ScoreOutOfRange,
-    errors.TotalOutOfRange, errors.IdempotencyKeyReused,
-)  # fmt: skip
-OF_A_BOARD = (*CREDENTIALED, errors.LeaderboardNotFound)
-OF_A_SEASON = (*OF_A_BOARD, errors.SeasonNotFound)
-
-HEADERS: Json = {"X-Request-ID": {"description": "Also in the server's log", "required": True, "schema": {"type": "string"}}}
-HELD_HEADERS: Json = {"ETag": {"description": "Names the answer", "required": True, "schema": {"type": "string"}}}
-
-
-class Operation(NamedTuple):
-    """A route's method. `answers` are shapes by status: a struct, None where there is no body, or str for text of the type `media`."""
-
-    id: str
-    summary: str
-    answers: Mapping[int, Any]
-    refusals: tuple[type[Refusal], ...] = ()
-    who: Security = ANYONE
-    body: Any = None
-    body_example: Json | None = None
-    parameters: tuple[Json, ...] = ()
-    media: str = "application/json"
-    has_tag: bool = False  # an ETag, and 304 to who holds it
-
-
-_SUBMIT: Json = {"player": "ada", "name": "Ada", "score": 1200, "subscore": 95, "metadata": {"level": 7}}
-_V1 = "/api/v1/"
-
-OPERATIONS: dict[str, Operation] = {
-    "POST /api/v1/scores/": Operation(
-        "submit_score", "Submit a score; answers ranks", {201: shapes.Submitted}, SUBMITTED, WRITER, shapes.Submit, _SUBMIT,
-        (IDEMPOTENCY_KEY,),
-    ),
-    "POST /api/v1/scores/batch/": Operation(
-        "submit_scores", "Submit up to 1000 scores", {200: shapes.BatchDone},
-        (*CREDENTIALED, errors.CsrfFailed, errors.InvalidIdempotencyKey), WRITER, shapes.Batch, {"scores": [_SUBMIT]}, (IDEMPOTENCY_KEY,),
-    ),
-    "GET /api/v1/leaderboard/": Operation(
-        "list_leaderboards", "List the leaderboards", {200: shapes.Boards}, CREDENTIALED, READER, has_tag=True
-    ),
-    "GET /api/v1/leaderboard/{board}/": Operation(
-        "describe_leaderboard", "One leaderboard's definition and size", {200: shapes.Described}, OF_A_BOARD, READER, has_tag=True
-    ),
-    "GET /api/v1/leaderboard/{board}/top/": Operation(
-        "top", "Rows from the top", {200: shapes.Top}, OF_A_SEASON, READER, parameters=(limit(10, "Rows"), OFFSET, SEASON), has_tag=True
-    ),
-    "GET /api/v1/leaderboard/{board}/rank/{player}/": Operation(
-        "rank", "One player's row", {200: shapes.Ranked}, (*OF_A_SEASON, errors.NotRanked), READER, parameters=(SEASON,), has_tag=True
-    ),
-    "GET /api/v1/leaderboard/{board}/around/{player}/": Operation(
-        "around", "A player's row and its neighbours", {200: shapes.Around}, (*OF_A_SEASON, errors.NotRanked), READER,
-        parameters=(limit(5, "Rows on either side"), SEASON), has_tag=True,
-    ),
-    "GET /api/schema/": Operation(
-        "schema", "This document", {200: dict[str, Any]},
-        parameters=(query("format", "`json` or `yaml`", type="string", enum=["json", "yaml"], default="json"),),
-    ),
-    "GET /api/docs/": Operation("docs", "This document for reading", {200: str}, media="text/html; charset=utf-8"),
-    "GET /api/asyncapi.json": Operation("asyncapi", "The same for the WebSocket, as AsyncAPI", {200: dict[str, Any]}),
-    "GET /livez": Operation("livez", "Whether the process answers", {200: shapes.Alive}),
-    "GET /readyz": Operation("readyz", "Its dependencies, one by one", {200: shapes.Ready, 503: shapes.Ready}),
-    "GET /metrics": Operation("metrics", "Prometheus text of this process", {200: str}, media="text/plain; version=1.0.0; charset=utf-8"),
-}  # fmt: skip
-
 
 # --- The document ---------------------------------------------------------------------------------------------------------
 
@@ -156,7 +50,7 @@ class RowSchema(AutoSchema):
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Json | None:
         is_version_2 = path.startswith("/api/v2/")
-        row = OPERATIONS.get(f"{method} {path.replace('/api/v2/', _V1)}")
+        row = OPERATIONS.get(f"{method} {path.replace('/api/v2/', V1)}")
         return None if row is None else _operation(row, path, path_regex, is_version_2=is_version_2)
 
 
@@ -169,7 +63,7 @@ class Generator(SchemaGenerator):
 
 def ours(endpoints: list[Any]) -> list[Any]:
     """Without the routes under /api/ whose version the Accept header chooses: they are those of /api/v1/ and /api/v2/ again."""
-    named = (_V1, "/api/v2/", *versions.UNVERSIONED)
+    named = (V1, "/api/v2/", *versions.UNVERSIONED)
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/api/") or endpoint[0].startswith(named)]
 
 
@@ -183,7 +77,7 @@ def _operation(row: Operation, path: str, pattern: str, *, is_version_2: bool) -
         "tags": [_tag(path)],
         "parameters": parameters,
         "security": [dict(scheme) for scheme in row.who],
-        "responses": _responses(row, is_version_2=is_version_2),
+        "responses": _responses(row, is_version_2=is_version_2, is_counted=path.startswith("/api/")),
     }
     if row.body is not None:
         content: Json = {"schema": _ref(row.body)}
@@ -210,38 +104,54 @@ def _tag(path: str) -> str:
     return f"version {path[6]}" if path.startswith("/api/v") else "service"
 
 
-def _responses(row: Operation, *, is_version_2: bool) -> Json:
-    responses: Json = {}
-    for status, shape in row.answers.items():
-        responses[str(status)] = _answer(row, status, shape, is_version_2=is_version_2)
+def _responses(row: Operation, *, is_version_2: bool, is_counted: bool) -> Json:
+    headers = {**HEADERS, **(COUNTED_HEADERS if is_counted else {})}
+    responses: Json = {str(status): _answer(row, shape, headers, is_version_2=is_version_2) for status, shape in row.answers.items()}
     if row.has_tag:
-        responses["304"] = {"description": "Not modified", "headers": {**HEADERS, **HELD_HEADERS}}
-    by_status: dict[int, list[str]] = {}
-    for refusal in (*row.refusals, *EVERYWHERE, *(WITH_BODY if row.body is not None else ())):
-        by_status.setdefault(problems.STATUS[refusal], []).append(refusal.code)
-    for number, codes in sorted(by_status.items()):
-        refused = responses.setdefault(str(number), {"description": ", ".join(sorted(set(codes))), "headers": HEADERS, "content": {}})
-        refused["content"][problems.MEDIA_TYPE] = {"schema": _problem(sorted(set(codes)))}
+        responses["304"] = {"description": "Not modified", "headers": {**headers, **HELD_HEADERS}}
+    for number, codes in sorted(_codes(row, is_counted=is_counted).items()):
+        refused = responses.setdefault(str(number), {"description": ", ".join(codes), "headers": headers, "content": {}})
+        refused["headers"] = {**refused["headers"], **REFUSED_HEADERS.get(number, {})}
+        refused["content"][problems.MEDIA_TYPE] = {"schema": _problem(codes)}
     return responses
 
 
-def _answer(row: Operation, status: int, shape: Any, *, is_version_2: bool) -> Json:
-    answer: Json = {"description": _text(shape) or row.summary, "headers": {**HEADERS, **(HELD_HEADERS if row.has_tag else {})}}
+def _codes(row: Operation, *, is_counted: bool) -> dict[int, list[str]]:
+    """What may be refused, by status."""
+    refusals = {*row.refusals, *EVERYWHERE, *(COUNTED if is_counted else ()), *(WITH_BODY if row.body is not None else ())}
+    codes: dict[int, list[str]] = {}
+    for refusal in sorted(refusals, key=lambda refusal: refusal.code):
+        codes.setdefault(problems.STATUS[refusal], []).append(refusal.code)
+    return codes
+
+
+def _answer(row: Operation, shape: Any, headers: Json, *, is_version_2: bool) -> Json:
+    answer: Json = {"description": _text(shape) or row.summary, "headers": {**headers, **(HELD_HEADERS if row.has_tag else {})}}
     if shape is not None:
-        answer["content"] = {row.media: {"schema": _enveloped(shape) if is_version_2 else _schema(shape)}}
+        answer["content"] = {row.media: {"schema": _enveloped(shape) if is_version_2 else _schema(shape, _name)}}
     return answer
 
 
-def _schema(shape: Any) -> Json:
-    return {"type": "string"} if shape is str else {"type": "object"} if not isinstance(shape, type) else _ref(shape)
+def _schema(shape: Any, name_of: Callable[[type], str]) -> Json:
+    if isinstance(shape, tuple):
+        return {"oneOf": [_schema(each, name_of) for each in shape]}
+    return {"type": "string"} if shape is str else {"$ref": _REF.format(name=name_of(shape))} if _is_struct(shape) else {"type": "object"}
 
 
 def _text(shape: Any) -> str:
-    return str(shape.__doc__) if isinstance(shape, type) and issubclass(shape, msgspec.Struct) else ""
+    return str(shape.__doc__) if _is_struct(shape) else ""
+
+
+def _is_struct(shape: Any) -> bool:
+    return isinstance(shape, type) and issubclass(shape, msgspec.Struct)
+
+
+def _name(shape: type) -> str:
+    return shape.__name__
 
 
 def _ref(shape: Any) -> Json:
-    return {"$ref": _REF.format(name=shape.__name__)}
+    return _schema(shape, _name)
 
 
 def _problem(codes: list[str]) -> Json:
@@ -249,8 +159,7 @@ def _problem(codes: list[str]) -> Json:
 
 
 def _enveloped(shape: Any) -> Json:
-    data = {"$ref": _REF.format(name=_without_position(shape))} if isinstance(shape, type) else _schema(shape)
-    parts = {"data": data, "meta": _ref(shapes.Info), "links": _ref(shapes.Links)}
+    parts = {"data": _schema(shape, _without_position), "meta": _ref(shapes.Info), "links": _ref(shapes.Links)}
     return {"type": "object", "properties": parts, "required": [*parts], "additionalProperties": False}
 
 
@@ -276,7 +185,8 @@ def _components() -> Json:
 
 def _shapes(rows: Iterable[Operation]) -> Iterable[type]:
     for row in rows:
-        yield from (shape for shape in (row.body, *row.answers.values()) if isinstance(shape, type) and issubclass(shape, msgspec.Struct))
+        for shape in (row.body, *row.answers.values()):
+            yield from filter(_is_struct, shape if isinstance(shape, tuple) else (shape,))
 
 
 # --- Its routes -----------------------------------------------------------------------------------------------------------
@@ -301,7 +211,7 @@ class Schema(ApiView):
     async def get(self, request: DjangoApiRequest) -> HttpResponse:
         form = request.GET.get("format", "json")
         if form not in ("json", "yaml"):
-            raise errors.InvalidParameter("format is json or yaml.", errors=[{"field": "format", "detail": "json or yaml"}])
+            raise InvalidParameter("format is json or yaml.", errors=[{"field": "format", "detail": "json or yaml"}])
         body, media = _encoded(form)
         return HttpResponse(body, content_type=media)
 

@@ -5,14 +5,20 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from leaderboard.domain.ranking import Ranking
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.services.checking import Asked
+from leaderboard.services.sign_in import Profile, Signed
 
 Whole = Annotated[int, Meta(ge=-SCORE_LIMIT, le=SCORE_LIMIT)]
 Count = Annotated[int, Meta(ge=0)]
 Rank = Annotated[int, Meta(ge=1, description="1 is best.")]
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 Season = Annotated[str, Meta(description="`all-time`, or the season's start.")]
+Percentile = Annotated[float, Meta(ge=0, le=100)]
+Shared = Annotated[
+    str | UnsetType, Meta(description="Where ranks other than ordinal ones were asked for.", extra_json_schema={"enum": [*Ranking]})
+]
 
 
 class Shape(msgspec.Struct, forbid_unknown_fields=True):
@@ -110,9 +116,16 @@ class Top(Shape):
     offset: Count
     entries: list[Row]
     total: Count
+    ranking: Shared = UNSET
 
 
-class Around(Top):
+class Chosen(Top):
+    """The rows that were asked for."""
+
+    missing: list[str] | UnsetType = UNSET  # of players
+
+
+class Around(Top, kw_only=True):
     """A player's row and its neighbours."""
 
     player: str
@@ -126,7 +139,40 @@ class Ranked(Row):
     epoch: str
     offset: Count
     total: Count
-    percentile: Annotated[float, Meta(ge=0, le=100)]
+    percentile: Percentile
+    ranking: Shared = UNSET
+
+
+class Placed(Shape):
+    """Where a new entry would stand."""
+
+    leaderboard: str
+    season: Season
+    epoch: str
+    offset: Count
+    score: Whole
+    subscore: Whole
+    rank: Rank
+    percentile: Percentile
+    total: Count
+
+
+class Ahead(Shape):
+    """Who stands just before, and how many points would pass that row; null: none would."""
+
+    rank: Rank
+    player: str
+    name: str
+    score: Whole
+    subscore: Whole
+    points: Count | None
+
+
+class WhatIf(Placed, kw_only=True):
+    """Where a score would stand."""
+
+    next: Ahead | None
+    would_improve: bool | UnsetType = UNSET  # of a player
 
 
 class Definition(Shape):
@@ -145,6 +191,8 @@ class Definition(Shape):
     max_score: Whole | None
     authoritative: bool
     is_active: bool
+    is_public: bool
+    signed_only: bool
     metadata: dict[str, Any]
     season: Season
     season_ends: Time | None
@@ -163,6 +211,159 @@ class Boards(Shape):
     """The active leaderboards."""
 
     leaderboards: list[Definition]
+
+
+# --- Keeping leaderboards -------------------------------------------------------------------------------------------------
+
+
+class DryRun(Shape):
+    """What a change would do."""
+
+    moved: Count
+    entries: Count
+    dropped: Count
+    top: list[Row]
+
+
+class Reranking(Shape):
+    """How far a change of rules is."""
+
+    id: int
+    state: Annotated[str, Meta(extra_json_schema={"enum": ["waiting", "running", "done", "failed"]})]
+    done: Count
+    total: Count
+    moved: Count
+    changes: dict[str, Any]
+    problem: str
+    created_at: Time
+
+
+class RerankingBegun(Shape):
+    """A change of rules that begins."""
+
+    reranking: Reranking
+
+
+class Rerankings(Shape):
+    """The last 100, the newest first."""
+
+    rerankings: list[Reranking]
+
+
+class Before(Shape):
+    """What an entry was."""
+
+    score: Whole
+    subscore: Whole
+    submissions: Count
+    session_id: int
+    achieved_at: Time
+
+
+class Edit(Shape):
+    """A moderator's word on an entry. `score` is null where it was removed."""
+
+    id: int
+    season: Season
+    player: str
+    score: Whole | None
+    subscore: Whole | None
+    before: Before
+    reason: str
+    actor: str
+    created_at: Time
+
+
+class EditDone(Edit, kw_only=True):
+    """The edit that was made."""
+
+    leaderboard: str
+
+
+class Edits(Shape):
+    """The last edits, the newest first."""
+
+    leaderboard: str
+    edits: list[Edit]
+
+
+# --- Players --------------------------------------------------------------------------------------------------------------
+
+
+class TicketMade(Shape):
+    """A ticket, good for so many seconds."""
+
+    ticket: str
+    expires_in: int
+
+
+class SignedIn(Signed, frozen=True, forbid_unknown_fields=True):
+    """The player, and two tokens: one to ask with, one for the next two."""
+
+
+class Myself(Profile, frozen=True, forbid_unknown_fields=True):
+    """A player as it sees itself. `game` is null for a browser's user."""
+
+
+class Standing(Shape):
+    """A player's row on one leaderboard."""
+
+    leaderboard: str
+    season: Season
+    rank: Rank
+    score: Whole
+    subscore: Whole
+    submissions: Count
+    achieved_at: Time
+    total: Count
+    percentile: Percentile
+
+
+class PlayerStandings(Shape):
+    """By leaderboard."""
+
+    player: str
+    name: str
+    standings: list[Standing]
+
+
+class Play(Shape):
+    """A submit that was stored."""
+
+    session_id: int
+    score: Whole
+    subscore: Whole
+    game_mode: str
+    metadata: dict[str, Any]
+    timestamp: Time
+
+
+class PlayerSessions(Shape):
+    """The newest first. `before` asks for those after them, null: there are none."""
+
+    player: str
+    sessions: list[Play]
+    before: int | None
+
+
+class Improvement(Shape):
+    """What a player held from this play on."""
+
+    session_id: int
+    score: Whole
+    subscore: Whole
+    achieved_at: Time
+
+
+class PlayerHistory(Shape):
+    """The oldest first. `complete` is false where the season has more plays than are looked at."""
+
+    leaderboard: str
+    season: Season
+    player: str
+    name: str
+    complete: bool
+    history: list[Improvement]
 
 
 # --- Version 2 ------------------------------------------------------------------------------------------------------------
