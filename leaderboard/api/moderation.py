@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EDITS_LIMIT = 1000  # edits one answer holds
+BEFORE = ("score", "subscore", "submissions", "session_id", "achieved_at")  # in this order, whichever a database keeps
 
 
 class EditBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -147,7 +148,7 @@ def _described(edit: EntryEdit) -> dict[str, Any]:
         "player": edit.user.get_username(),
         "score": edit.total_score,
         "subscore": None if edit.total_score is None else edit.subscore,
-        "before": edit.before,
+        "before": {name: edit.before[name] for name in BEFORE},
         "reason": edit.reason,
         "actor": edit.actor,
         "created_at": rfc3339(edit.created_at),
