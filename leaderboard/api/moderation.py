@@ -148,7 +148,7 @@ def _described(edit: EntryEdit) -> dict[str, Any]:
         "player": edit.user.get_username(),
         "score": edit.total_score,
         "subscore": None if edit.total_score is None else edit.subscore,
-        "before": {name: edit.before[name] for name in BEFORE},
+        "before": edit.before and {name: edit.before[name] for name in BEFORE},
         "reason": edit.reason,
         "actor": edit.actor,
         "created_at": rfc3339(edit.created_at),
