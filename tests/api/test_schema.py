@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 import yaml
-from django.urls import URLResolver, get_resolver
+from django.urls import Resolver404, URLResolver, get_resolver, resolve
 from jsonschema import Draft202012Validator
 
 from leaderboard.api import problems, schema, versions
 from leaderboard.api.views import ApiView
+from tests.api.test_recorded import FILES
 from tests.servers.stack import Stack
 
 DOCUMENT = schema.Generator().get_schema()
@@ -33,6 +35,19 @@ def endpoints(resolver: URLResolver | None = None, prefix: str = "/") -> Iterato
 
 def is_named(path: str) -> bool:
     return not path.startswith("/api/") or path.startswith(("/api/v1/", "/api/v2/", *versions.UNVERSIONED))
+
+
+def recorded() -> list[dict[str, Any]]:
+    return [example for file in FILES for example in msgspec.json.decode(file.read_bytes())]
+
+
+def path_of(example: dict[str, Any]) -> str:
+    """As the document has it; "" for one that is not in it."""
+    try:
+        route = resolve(example["request"]["path"].partition("?")[0].replace("$ID", "1")).route
+    except Resolver404:
+        return ""
+    return "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", route) if is_named(f"/{route}") else ""
 
 
 def described() -> set[tuple[str, str]]:
@@ -111,6 +126,20 @@ async def test_the_page_shows_the_routes(stack: Stack, page: Any) -> None:
 
 
 # --- Whether it is true ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("example", [example for example in recorded() if path_of(example)], ids=lambda example: example["name"])
+def test_recorded_answers_are_as_the_document_says(example: dict[str, Any]) -> None:
+    answer, operation = example["answer"], DOCUMENT["paths"][path_of(example)].get(example["request"]["method"].lower())
+    if operation is None:
+        assert answer["status"] in (200, 204, 304, 405)  # HEAD, OPTIONS, and methods that there are not
+        return
+    told = operation["responses"][str(answer["status"])].get("content")
+    assert (told is None) == (answer["body"] == "")
+    if told is not None:
+        shape = {**told[answer["headers"]["content-type"]]["schema"], "components": DOCUMENT["components"]}
+        body = re.sub(r'"<(id|session_id|before)>"', "1", answer["body"])  # these are numbers
+        Draft202012Validator(shape).validate(msgspec.json.decode(body))
 
 
 ADMINISTRATION = "^(create_leaderboard|change_leaderboard|rerankings?|edit_entry|remove_entry|edits)(_v2)?$"  # nothing gets deleted
