@@ -12,6 +12,7 @@ from leaderboard.domain.errors import InvalidParameter
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.text import clean_name
 from leaderboard.services.credentials import Credential
+from leaderboard.services.standings import check_window
 
 Values = dict[str, list[str]]
 
@@ -54,6 +55,8 @@ def player_history(request: ApiRequest, told: Told, player: str) -> None:
 async def _entries(request: ApiRequest, board: str) -> dict[str, Any]:
     values, ranges, now = _values(request), runtime.services().ranges, runtime.utc_now()
     kind = _one_of(values, _KINDS)
+    limit, offset = whole(values, "limit", 10), whole(values, "offset", 0)
+    check_window(limit, offset)  # also where they choose nothing
     how: dict[str, Any] = {"season": season_asked(values), "ranking": ranking_asked(values), "now": now}
     if kind == "players":
         names = [name for text in values.get("players", []) for name in text.split(",")] + values.get("player", [])
@@ -62,14 +65,15 @@ async def _entries(request: ApiRequest, board: str) -> dict[str, Any]:
         first, last = _needed(values, "rank_from"), _needed(values, "rank_to")
         return await ranges.by_rank(await find(request, board), first, last, **how)
     low, high = whole(values, "score_from", -SCORE_LIMIT), whole(values, "score_to", SCORE_LIMIT)
-    window: dict[str, Any] = {"limit": whole(values, "limit", 10), "offset": whole(values, "offset", 0)}
-    return await ranges.by_score(await find(request, board), low, high, **window, **how)
+    return await ranges.by_score(await find(request, board), low, high, limit=limit, offset=offset, **how)
 
 
 async def _percentile(request: ApiRequest, board: str) -> dict[str, Any]:
     values, services, now = _values(request), runtime.services(), runtime.utc_now()
     kind = _one_of(values, (("player",), ("score",), ("percentile",)))
     season = season_asked(values)
+    if "subscore" in values and kind != "score":
+        raise _wrong("subscore", "goes with score")
     if kind == "player":
         return await services.standings.rank(board, values["player"][-1], season=season, now=now)
     if kind == "score":

@@ -100,7 +100,8 @@ NO_ENTRIES = [
     "rank_from=1&rank_to=2&score_to=3", "rank_from=1", "rank_to=1", "rank_from=0&rank_to=2", "rank_from=3&rank_to=2",
     "rank_from=1&rank_to=1001", "rank_from=20000000&rank_to=20000001", "rank_from=x&rank_to=2", "score_from=5&score_to=4",
     f"score_from={-SCORE_LIMIT - 1}", f"score_to={SCORE_LIMIT + 1}", "score_from=1&limit=0", "score_from=1&limit=1001",
-    "score_from=1&offset=-1", "score_from=1.5", "players=a&ranking=olympic", "&".join(["player=a"] * 201),
+    "score_from=1&offset=-1", "score_from=1.5", "players=a&ranking=olympic",
+    "players=a&limit=0", "rank_from=1&rank_to=2&offset=x", "&".join(["player=a"] * 201),
 ]  # fmt: skip
 
 
@@ -184,6 +185,7 @@ NO_PERCENTILE = [
     ("percentile=12.345", 400, "invalid_parameter"),
     ("percentile=nan", 400, "invalid_parameter"),
     ("score=5&subscore=x", 400, "invalid_parameter"),
+    ("player=ada&subscore=5", 400, "invalid_parameter"),
     (f"score={SCORE_LIMIT + 1}", 422, "score_out_of_range"),
     ("player=nobody", 404, "not_ranked"),
     ("score=5&season=yesterday", 404, "season_not_found"),
