@@ -110,10 +110,17 @@ def test_every_route_has_its_twin() -> None:
 # --- The envelope ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rest", ["", "arcade-best/", "arcade-best/top/", "arcade-best/rank/p1/", "arcade-best/around/p1/?limit=1"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("leaderboard/", "leaderboard/arcade-best/", "leaderboard/arcade-best/top/", "leaderboard/arcade-best/rank/p1/"),
+        *("leaderboard/arcade-best/around/p1/?limit=1", "leaderboard/arcade-best/entries/?players=p1,nobody"),
+        *("leaderboard/arcade-best/what_if/?score=5", "players/p1/standings/"),
+    ],
+)
 async def test_an_answer_of_version_2_is_the_answer_of_version_1_in_an_envelope(api: httpx.AsyncClient, played: Cast, rest: str) -> None:
-    first = (await api.get(f"/api/v1/leaderboard/{rest}")).json()
-    second = await api.get(f"/api/v2/leaderboard/{rest}", headers={"X-Request-ID": "mine"})
+    first = (await api.get(f"/api/v1/{rest}")).json()
+    second = await api.get(f"/api/v2/{rest}", headers={"X-Request-ID": "mine"})
     position = {"epoch": first.pop("epoch", None), "offset": first.pop("offset", None)}
     told = second.json()
     assert list(told) == ["data", "meta", "links"]
@@ -121,7 +128,20 @@ async def test_an_answer_of_version_2_is_the_answer_of_version_1_in_an_envelope(
     assert list(told["data"]) == list(first)
     assert told["meta"] == {**position, "as_of": told["meta"]["as_of"], "request_id": "mine"}
     assert abs((datetime.fromisoformat(told["meta"]["as_of"]) - runtime.utc_now()).total_seconds()) < 60
-    assert told["links"]["self"] == f"/api/v2/leaderboard/{rest}"
+    assert told["links"]["self"] == f"/api/v2/{rest}"
+
+
+async def test_a_sign_in_is_in_an_envelope_and_what_has_no_body_has_none(api: httpx.AsyncClient, cast: Cast, orm: None) -> None:
+    who = {"username": "eve", "password": "nine lives are plenty", "game": "arcade"}
+    assert (await api.post("/api/v2/auth/register/", json=who)).status_code == 201
+    login = await api.post("/api/v2/auth/login/", json=who)
+    assert (login.status_code, login.headers["Cache-Control"], login.json()["data"]["player"]) == (200, "no-store", "eve")
+    assert login.json()["meta"]["epoch"] is None
+    token = login.json()["data"]["refresh_token"]
+    logout = await api.post("/api/v2/auth/logout/", json={"refresh_token": token})
+    assert (logout.status_code, logout.content) == (204, b"")
+    refused = await api.post("/api/v2/auth/refresh/", json={"refresh_token": token})
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_credentials")
 
 
 async def test_writes_keep_their_status_and_their_headers(api: httpx.AsyncClient, cast: Cast) -> None:
