@@ -14,17 +14,16 @@ from leaderboard import runtime
 from leaderboard.api import bodies
 from leaderboard.api.auth import authenticate, held_credential
 from leaderboard.api.request import Answer, ApiRequest, DjangoApiRequest, Told, in_a_task
-from leaderboard.api.views import ApiView, LeaderboardDetail, Leaderboards
-from leaderboard.api.views import _answered as answered
+from leaderboard.api.views import ApiView, LeaderboardDetail, Leaderboards, answered
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidParameter, NotFound
 from leaderboard.domain.score import Direction, Operator
 from leaderboard.models import Reranking
 from leaderboard.services import boards
-from leaderboard.services.boards import in_thread
 from leaderboard.services.credentials import BOARDS_ADMIN
 from leaderboard.services.rows import rfc3339
 from leaderboard.services.standings import described
+from leaderboard.services.threads import in_thread
 
 _encode = msgspec.json.Encoder().encode
 

@@ -1,20 +1,17 @@
 """What moderators do over REST: edit and remove entries, read who did what. Each needs a key of the game with `players:admin`."""
 
 import logging
-from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connections
 from django.http import HttpResponse
 
 from leaderboard import runtime
 from leaderboard.api import bodies
 from leaderboard.api.auth import authenticate
 from leaderboard.api.request import Answer, ApiRequest, DjangoApiRequest, Told, in_a_task
-from leaderboard.api.views import ApiView, _answered
+from leaderboard.api.views import ApiView, answered
 from leaderboard.domain.errors import InvalidParameter, LeaderboardNotFound
 from leaderboard.domain.season import season_label
 from leaderboard.feed import FeedUnavailable
@@ -24,6 +21,7 @@ from leaderboard.services import moderation
 from leaderboard.services.credentials import PLAYERS_ADMIN, Credential
 from leaderboard.services.rows import rfc3339
 from leaderboard.services.standings import Board
+from leaderboard.services.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +44,15 @@ _edit_body = msgspec.json.Decoder(EditBody)
 
 class Entry(ApiView):
     async def patch(self, request: DjangoApiRequest, board: str, player: str) -> HttpResponse:
-        return await _answered(edit_entry, request, board, player)
+        return await answered(edit_entry, request, board, player)
 
     async def delete(self, request: DjangoApiRequest, board: str, player: str) -> HttpResponse:
-        return await _answered(remove_entry, request, board, player)
+        return await answered(remove_entry, request, board, player)
 
 
 class Edits(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
-        return await _answered(edits, request, board)
+        return await answered(edits, request, board)
 
 
 def edit_entry(request: ApiRequest, told: Told, board: str, player: str) -> None:
@@ -75,7 +73,7 @@ def edits(request: ApiRequest, told: Told, board: str) -> None:
 async def _edit_entry(request: ApiRequest, told: Told, slug: str, player: str) -> None:
     credential, board = await _opened(request, slug)
     body: EditBody = bodies.read_json(request, _edit_body)
-    edit = await _in_thread(
+    edit = await in_thread(
         lambda: moderation.edit_entry(
             board.id,
             player,
@@ -93,7 +91,7 @@ async def _edit_entry(request: ApiRequest, told: Told, slug: str, player: str) -
 async def _remove_entry(request: ApiRequest, told: Told, slug: str, player: str) -> None:
     credential, board = await _opened(request, slug)
     reason = _reason(_query(request, "reason", ""))
-    edit = await _in_thread(lambda: moderation.remove_entry(board.id, player, reason=reason, actor=credential.submitter))
+    edit = await in_thread(lambda: moderation.remove_entry(board.id, player, reason=reason, actor=credential.submitter))
     await _shown(edit)
     told(Answer(200, _encoded(edit, board)))
 
@@ -101,7 +99,7 @@ async def _remove_entry(request: ApiRequest, told: Told, slug: str, player: str)
 async def _edits(request: ApiRequest, told: Told, slug: str) -> None:
     _, board = await _opened(request, slug)
     limit = _limit(_query(request, "limit", "100"))
-    found = await _in_thread(lambda: moderation.edits_of(board.definition.id, limit=limit))
+    found = await in_thread(lambda: moderation.edits_of(board.definition.id, limit=limit))
     told(Answer(200, msgspec.json.encode({"leaderboard": slug, "edits": [_described(edit) for edit in found]})))
 
 
@@ -121,20 +119,6 @@ async def _shown(edit: EntryEdit) -> None:
         await runtime.services().upkeep.show([moderation.recorded(edit)])
     except (IndexUnavailable, FeedUnavailable) as error:
         log.warning("an edit is shown once Redis is back: %r", error, extra={"edit": edit.pk})
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    return await sync_to_async(_with_orm)(work)
-
-
-def _with_orm(work: Callable[[], T]) -> T:
-    close_old_connections()
-    try:
-        return work()
-    finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.vendor == "postgresql":
-                connection.close()  # into the pool: outside Django's own handler nobody else does
 
 
 def _encoded(edit: EntryEdit, board: Board) -> bytes:

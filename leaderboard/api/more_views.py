@@ -4,34 +4,34 @@ from django.http import HttpResponse
 
 from leaderboard.api import more_reads
 from leaderboard.api.request import DjangoApiRequest
-from leaderboard.api.views import ApiView, _answered
+from leaderboard.api.views import ApiView, answered
 
 
 class Entries(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
-        return await _answered(more_reads.entries, request, board)
+        return await answered(more_reads.entries, request, board)
 
 
 class Percentile(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
-        return await _answered(more_reads.percentile, request, board)
+        return await answered(more_reads.percentile, request, board)
 
 
 class WhatIf(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
-        return await _answered(more_reads.what_if, request, board)
+        return await answered(more_reads.what_if, request, board)
 
 
 class PlayerStandings(ApiView):
     async def get(self, request: DjangoApiRequest, player: str) -> HttpResponse:
-        return await _answered(more_reads.player_standings, request, player)
+        return await answered(more_reads.player_standings, request, player)
 
 
 class PlayerSessions(ApiView):
     async def get(self, request: DjangoApiRequest, player: str) -> HttpResponse:
-        return await _answered(more_reads.player_sessions, request, player)
+        return await answered(more_reads.player_sessions, request, player)
 
 
 class PlayerHistory(ApiView):
     async def get(self, request: DjangoApiRequest, player: str) -> HttpResponse:
-        return await _answered(more_reads.player_history, request, player)
+        return await answered(more_reads.player_history, request, player)

@@ -40,42 +40,42 @@ class ApiView(APIView):  # type: ignore[misc]  # adrf has no types
 
 class Scores(ApiView):
     async def post(self, request: DjangoApiRequest) -> HttpResponse:
-        return await _answered(writes.post_score, request)
+        return await answered(writes.post_score, request)
 
 
 class ScoresBatch(ApiView):
     async def post(self, request: DjangoApiRequest) -> HttpResponse:
-        return await _answered(writes.post_batch, request)
+        return await answered(writes.post_batch, request)
 
 
 class Tickets(ApiView):
     async def post(self, request: DjangoApiRequest) -> HttpResponse:
-        return await _answered(tickets.post_ticket, request)
+        return await answered(tickets.post_ticket, request)
 
 
 class Leaderboards(ApiView):
     async def get(self, request: DjangoApiRequest) -> HttpResponse:
-        return await _answered(reads.boards, request)
+        return await answered(reads.boards, request)
 
 
 class LeaderboardDetail(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
-        return await _answered(reads.detail, request, board)
+        return await answered(reads.detail, request, board)
 
 
 class Top(ApiView):
     async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
-        return await _answered(reads.top, request, board)
+        return await answered(reads.top, request, board)
 
 
 class Rank(ApiView):
     async def get(self, request: DjangoApiRequest, board: str, player: str) -> HttpResponse:
-        return await _answered(reads.rank, request, board, player)
+        return await answered(reads.rank, request, board, player)
 
 
 class Around(ApiView):
     async def get(self, request: DjangoApiRequest, board: str, player: str) -> HttpResponse:
-        return await _answered(reads.around, request, board, player)
+        return await answered(reads.around, request, board, player)
 
 
 def response(answer: Answer) -> HttpResponse:
@@ -87,7 +87,7 @@ def response(answer: Answer) -> HttpResponse:
     return response
 
 
-async def _answered(operation: Callable[..., None], request: DjangoApiRequest, *arguments: Any) -> HttpResponse:
+async def answered(operation: Callable[..., None], request: DjangoApiRequest, *arguments: Any) -> HttpResponse:
     future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     operation(request.api, partial(_settle, future), *arguments)
     return response(await future)

@@ -4,21 +4,20 @@ In: the key's game, a slug and what is to be. Out: the definition as it is now, 
 A change of what decides entries is not made here: it becomes a `Reranking`, see `leaderboard.services.rerank`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
-from django.db import IntegrityError, InterfaceError, OperationalError, close_old_connections, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from leaderboard.domain.board import check_definition
 from leaderboard.domain.definition import Definition
-from leaderboard.domain.errors import InvalidDefinition, LeaderboardNotFound, NotFound, RerankingUnderWay, SlugTaken, StoreUnavailable
+from leaderboard.domain.errors import InvalidDefinition, LeaderboardNotFound, NotFound, RerankingUnderWay, SlugTaken
 from leaderboard.domain.score import BoardId, Direction, Operator, Rules
 from leaderboard.models import Leaderboard, LeaderboardEntry, Reranking
+from leaderboard.services.threads import in_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,27 +52,6 @@ class Edited(NamedTuple):
 class Deleted(NamedTuple):
     leaderboard_id: int
     boards: tuple[BoardId, ...]
-
-
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of this module from a coroutine. Raises StoreUnavailable while the database is away."""
-    return await sync_to_async(_attended(work))(*args, **kwargs)
-
-
-def _attended(work: Callable[P, T]) -> Callable[P, T]:
-    @wraps(work)
-    def attended(*args: P.args, **kwargs: P.kwargs) -> T:
-        close_old_connections()
-        try:
-            return work(*args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
-            raise StoreUnavailable from error
-        finally:
-            for held in connections.all(initialized_only=True):
-                if held.vendor == "postgresql" and not held.in_atomic_block:
-                    held.close()  # into the pool: outside Django's own handler nobody else does
-
-    return attended
 
 
 def definition_of(row: Leaderboard) -> Definition:

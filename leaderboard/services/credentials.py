@@ -12,12 +12,12 @@ from typing import Protocol
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import close_old_connections, connections
 from django.http import HttpRequest
 
 from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated, SignatureRequired
 from leaderboard.services.catalog import Catalogs, View
 from leaderboard.services.key_uses import KeyUses
+from leaderboard.services.threads import with_orm
 from leaderboard.services.tokens import Token, Tokens
 from leaderboard.store import Player
 
@@ -206,16 +206,10 @@ def read_header(header: bytes) -> tuple[bytes, bytes]:
 
 
 def signed_in(session_key: str) -> Credential:
-    """The user of a browser's session. Raises NotAuthenticated. In a thread: it reads by Django's ORM."""
+    """The user of a browser's session. Raises NotAuthenticated or StoreUnavailable. In a thread: it reads by Django's ORM."""
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    close_old_connections()
-    try:
-        user = get_user(request)
-    finally:
-        for connection in connections.all(initialized_only=True):
-            if connection.vendor == "postgresql":
-                connection.close()  # into the pool: outside Django's own handler nobody else does
+    user = with_orm(lambda: get_user(request))
     if not user.is_authenticated or not user.is_active:
         raise NotAuthenticated("The session has ended; sign in again.")
     return of_user(Player(id=user.pk, username=user.get_username(), name=user.get_full_name() or user.get_username()))

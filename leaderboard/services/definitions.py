@@ -41,7 +41,7 @@ def create_board(
     Raises NotFound for an unknown game unless `create_game`, InvalidDefinition for a slug that is taken or a definition that
     contradicts itself.
     """
-    game = _game(game_slug, create=create_game)
+    game = game_of(game_slug, create=create_game)
     if Leaderboard.objects.filter(slug=slug).exists():
         raise InvalidDefinition(f"There is a leaderboard {slug!r} already.")
     definition = Definition(
@@ -61,7 +61,7 @@ def create_board(
         signed_only=signed_only,
     )
     check_definition(definition)
-    return _store(_row(definition))
+    return stored(_row(definition))
 
 
 def _row(definition: Definition) -> Leaderboard:
@@ -83,16 +83,16 @@ def _row(definition: Definition) -> Leaderboard:
     )
 
 
-def _game(slug: str, *, create: bool) -> Game:
+def game_of(slug: str, *, create: bool) -> Game:
     game = Game.objects.filter(slug=slug).first()
     if game is not None:
         return game
     if not create:
         raise NotFound(f"There is no game {slug!r}; the games are {', '.join(Game.objects.values_list('slug', flat=True)) or 'none'}.")
-    return _store(Game(slug=slug, name=slug.replace("-", " ").replace("_", " ").capitalize()))
+    return stored(Game(slug=slug, name=slug.replace("-", " ").replace("_", " ").capitalize()))
 
 
-def _store(row: Row) -> Row:
+def stored(row: Row) -> Row:
     """Save what the model finds valid. Raises InvalidDefinition with what it does not."""
     try:
         row.full_clean()

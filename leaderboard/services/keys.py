@@ -18,7 +18,7 @@ from leaderboard.domain.errors import InvalidDefinition, NotFound
 from leaderboard.domain.text import name_fault
 from leaderboard.models import ApiKey, Game
 from leaderboard.services.credentials import BOARDS_ADMIN, BOARDS_READ, PLAYERS_ADMIN, SCORES_WRITE
-from leaderboard.services.definitions import _game, _store
+from leaderboard.services.definitions import game_of, stored
 from leaderboard.services.signatures import signing_secret
 
 SCOPES = (SCORES_WRITE, BOARDS_READ, BOARDS_ADMIN, PLAYERS_ADMIN)  # all there are
@@ -73,7 +73,7 @@ def create(
         raise InvalidDefinition(f"{what}; the scopes are {', '.join(SCOPES)}.")
     if name and (fault := name_fault(name, limit=len(name))):  # how long it may be the column says
         raise InvalidDefinition(f"name: The name {fault}.")
-    game = _game(game_slug, create=create_game)
+    game = game_of(game_slug, create=create_game)
     return _new(game=game, name=name, scopes=list(wanted), expires_at=expires_at, signed_only=signed_only)
 
 
@@ -116,7 +116,7 @@ def listed(game_slug: str | None = None) -> list[ListedKey]:
     """The keys of a game or of all, the oldest first, those that ended too. Raises NotFound for an unknown game."""
     keys = ApiKey.objects.select_related("game", "use", "replaces").order_by("game__slug", "pk")
     if game_slug is not None:
-        keys = keys.filter(game=_game(game_slug, create=False))
+        keys = keys.filter(game=game_of(game_slug, create=False))
     return [_listed(key) for key in keys]
 
 
@@ -155,6 +155,6 @@ def _new(
             continue
         row = ApiKey(game=game, name=name, prefix=prefix, digest=hashlib.sha256(key.encode()).digest(), scopes=scopes)
         row.expires_at, row.signed_only, row.replaces = expires_at, signed_only, replaces
-        _store(row)
+        stored(row)
         return NewKey(key, prefix, signing_secret(prefix, settings.SECRET_KEY), signed_only)
     raise RuntimeError(f"{PREFIX_TRIES} random prefixes were all taken: the random source is broken")

@@ -25,10 +25,11 @@ from leaderboard.index import Index, IndexUnavailable
 from leaderboard.models import Reranking
 from leaderboard.services import boards
 from leaderboard.services.bell import Bell
-from leaderboard.services.boards import Plan, in_thread
+from leaderboard.services.boards import Plan
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rows
+from leaderboard.services.threads import in_thread
 from leaderboard.store import EditedMeanwhile, Replacement, Seasoned, Store
 
 log = logging.getLogger(__name__)

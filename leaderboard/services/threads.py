@@ -7,12 +7,15 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from leaderboard.domain.errors import Overloaded, StoreUnavailable
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -33,7 +36,7 @@ class Threads:
             raise Overloaded
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._count, thread_name_prefix=f"leaderboard-{self._name}")
-        future = self._executor.submit(_with_orm, work)
+        future = self._executor.submit(with_orm, work)
         future.add_done_callback(lambda _: self._room.release())
         return await asyncio.wrap_future(future)
 
@@ -44,7 +47,13 @@ class Threads:
             await asyncio.to_thread(executor.shutdown)
 
 
-def _with_orm(work: Callable[[], T]) -> T:
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function over the ORM from a coroutine, in Django's own thread. Raises StoreUnavailable while the database is away."""
+    return await sync_to_async(with_orm)(partial(work, *args, **kwargs))
+
+
+def with_orm(work: Callable[[], T]) -> T:
+    """For any thread but those of Django's handler, which gives connections back by itself."""
     close_old_connections()
     try:
         return work()
@@ -52,5 +61,5 @@ def _with_orm(work: Callable[[], T]) -> T:
         raise StoreUnavailable from error
     finally:
         for connection in connections.all(initialized_only=True):
-            if connection.vendor == "postgresql":
+            if connection.vendor == "postgresql" and not connection.in_atomic_block:
                 connection.close()  # into the pool: outside Django's own handler nobody else does
