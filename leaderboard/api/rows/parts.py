@@ -58,7 +58,9 @@ def flag(name: str, says: str) -> Json:
 
 SEASON = query("season", "`current`, `previous`, `all-time`, or a season's start as answers name it", type="string", default="current")
 OFFSET = query("offset", "Rows to skip", type="integer", minimum=0, maximum=OFFSET_MAX, default=0)
-RANKING = query("ranking", "Which ranks equals get", type="string", enum=[*Ranking], default=Ranking.ORDINAL.value)
+RANKING = query(
+    "ranking", "Which ranks equals get; empty is the default", type="string", enum=[*Ranking, ""], default=Ranking.ORDINAL.value
+)
 SUBSCORE = score("subscore", "Ranks among equal scores", default=0)
 CURSOR = query("cursor", "As a link has it; it goes without `offset` and `season`", type="string")
 IF_NONE_MATCH = header("If-None-Match", "Tags that are held")
