@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from leaderboard.domain.replay import Edit, Play
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.domain.season import NEVER
-from leaderboard.store import COUNT_ALL, EditRecord, LastEdit, Player, PlayRecord, SessionRecord, statements
-from leaderboard.store.rows import edit_of, last_edit_of, play_of, player_of, session_of
+from leaderboard.store import COUNT_ALL, EditRecord, LastEdit, PlayRecord, SessionRecord, statements
+from leaderboard.store.rows import edit_of, last_edit_of, play_of, session_of
 
 
 class Reads(ABC):
@@ -29,10 +29,6 @@ class Reads(ABC):
 
     async def catalog_version(self) -> int:
         return int(await self._value(statements.CATALOG_VERSION))
-
-    async def player(self, username: str) -> Player | None:
-        rows = await self._rows(statements.PLAYER, username)
-        return player_of(rows[0]) if rows else None
 
     async def session(self, session_id: int) -> SessionRecord | None:
         rows = await self._rows(statements.SESSION, session_id)

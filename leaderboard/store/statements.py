@@ -14,7 +14,6 @@ DEFINITIONS = """
     FROM leaderboard_leaderboard l JOIN leaderboard_game g ON g.id = l.game_id
     ORDER BY l.id"""
 KEYS = "SELECT id, game_id, prefix, digest, scopes, expires_at, signed_only FROM leaderboard_apikey WHERE revoked_at IS NULL ORDER BY id"
-PLAYER = "SELECT id, username, first_name, last_name FROM auth_user WHERE username = $1"
 SESSION = """
     SELECT id, user_id, game_id, score, subscore, game_mode, "timestamp" FROM leaderboard_gamesession WHERE id = $1"""
 EDITS_SINCE = """

@@ -367,8 +367,7 @@ async def test_players_are_made_once_and_found_again(ground: Ground, second_stor
         "ada": "ada",
         "long": "x" * 150,
     }
-    assert await ground.store.player("zoë") == made["zoë"]
-    assert await ground.store.player("nobody") is None
+    assert await ground.store.players_named(["zoë", "nobody"]) == {"zoë": made["zoë"]}
     assert await ground.store.players([ground.ada, made["zoë"].id, 10**9]) == {ground.ada: made["ada"], made["zoë"].id: made["zoë"]}
     assert await ground.store.ensure_players([]) == {}
     assert await ground.store.players([]) == {}
@@ -770,8 +769,7 @@ async def test_the_store_reads_what_the_orm_wrote(ground: Ground, django_db_bloc
     assert catalog.version > ground.version
     assert next(each.metadata for each in catalog.definitions if each.slug == "contract-best") == {"theme": "dark"}
     assert [(key.digest, key.expires_at) for key in catalog.keys] == [(b"d" * 32, later(1.5))]
-    eve = await ground.store.player("eve")
-    assert eve is not None
+    eve = (await ground.store.players_named(["eve"]))["eve"]
     assert eve.name == "Eve"
     session = await ground.store.session(session_id)
     assert session is not None
