@@ -41,6 +41,7 @@ def configure(options: dict[str, Any]) -> None:
                 "daphne": {"level": "WARNING"},
                 # It prints a traceback a second while Redis is away; the hub says so once.
                 "channels_redis.pubsub": {"level": "CRITICAL"},
+                "axes": {"level": "WARNING"},  # a lock is a warning; that a login went well is none
                 "celery.worker.strategy": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.beat": {"level": "WARNING"},

@@ -55,6 +55,7 @@ class Error(msgspec.Struct, tag_field="type", tag="error", forbid_unknown_fields
     code: Annotated[str, Meta(description="Stable: one of docs/protocol.md, or to a submit one of docs/api.md.")]
     detail: str
     errors: list[dict[str, str]] | UnsetType = UNSET
+    retry_in_ms: int | UnsetType = UNSET
     id: Id | UnsetType = UNSET
 
 

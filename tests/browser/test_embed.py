@@ -26,7 +26,7 @@ class Site:
     """Somebody else's site: one page."""
 
     def __init__(self, stack: Stack) -> None:
-        self.board = '<gaming-leaderboard board="global" top="3">Top of the <b>house</b></gaming-leaderboard>'
+        self.board = '<gaming-leaderboard board="embed-cup" top="3">Top of the <b>house</b></gaming-leaderboard>'
         self.stack, self.url = stack, ""
 
     def answer(self, connection: ServerConnection, request: Request) -> Response:
@@ -36,6 +36,11 @@ class Site:
         body = page.encode()
         told = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body)), "Connection": "close"}
         return Response(HTTPStatus.OK, "OK", Headers({**told, "Content-Security-Policy": policy}), body)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def board(stack: Stack) -> None:
+    stack.manage("create_board", "--game", "default", "--slug", "embed-cup", "--operator", "best", "--game-mode", "embed")
 
 
 @pytest.fixture
@@ -51,7 +56,9 @@ async def site(stack: Stack) -> AsyncIterator[Site]:
 
 async def score(stack: Stack, player: str, score: int) -> None:
     async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Api-Key {stack.api_key}"}) as client:
-        answer = await client.post("/api/v1/scores/", json={"player": player, "score": score})
+        answer = await client.post(
+            "/api/v1/scores/", json={"player": player, "score": score, "leaderboards": ["embed-cup"], "game_mode": "embed"}
+        )
         assert answer.status_code == 201, answer.text
 
 
@@ -81,7 +88,7 @@ async def test_its_board_and_size_may_change_and_it_lets_go_when_it_is_taken_out
     await expect(names).to_have_count(5)
     await page.evaluate("document.querySelector('gaming-leaderboard').setAttribute('board', 'nowhere')")
     await expect(page.get_by_role("status")).to_have_text("This leaderboard can't be shown")
-    await page.evaluate("document.querySelector('gaming-leaderboard').setAttribute('board', 'global')")
+    await page.evaluate("document.querySelector('gaming-leaderboard').setAttribute('board', 'embed-cup')")
     await expect(page.get_by_role("status")).to_have_text("Live")
     async with page.expect_event("console", lambda message: message.text == "gone"):
         await page.evaluate("document.querySelector('gaming-leaderboard').remove(); setTimeout(() => console.log('gone'), 300)")

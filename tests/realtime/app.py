@@ -3,10 +3,12 @@
 import asyncio
 import os
 
-from django.conf import settings
+import django
+from django.apps import apps
 
-if not settings.configured:
-    settings.configure(CORS_ALLOWED_ORIGINS=[])
+if not apps.ready:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaming_leaderboard.settings")
+    django.setup()
 
 from realtime.hub import Hub
 from realtime.routing import say_bye_at_signal, websocket_app
