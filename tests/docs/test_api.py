@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.docs.conftest import LISTED_ORIGIN
-from tests.docs.reading import API, Block, blocks, difference, pairs
+from tests.docs.reading import API, Block, blocks, difference, pairs, table
 from tests.servers.stack import Stack
 from tests.signing import signature
 
@@ -92,6 +92,16 @@ def _signed(request: Message, secret: str) -> Message:
     timestamp = str(int(time.time()))
     given = signature(secret, method, path, timestamp, request.headers["X-Nonce"], request.body.encode())
     return replace(request, headers={**request.headers, "X-Timestamp": timestamp, "X-Signature": given})
+
+
+DOCUMENTS = {"GET /api/schema/", "GET /api/docs/", "GET /api/asyncapi.json"}  # are told of in prose: their answers are documents themselves
+
+
+def test_every_route_has_an_example() -> None:
+    shown = [Message.read(request).first.partition("?")[0].replace("/api/v2/", "/api/v1/") for request, _ in EXAMPLES]
+    for route in table(API, "method and path").keys() - DOCUMENTS:
+        pattern = re.sub(r"\\{\w+\\}", "[^?]+", re.escape(route))
+        assert any(re.fullmatch(pattern, example) for example in shown), route
 
 
 @pytest.mark.parametrize(("request_block", "shown_block"), EXAMPLES, ids=[f"line {block.line}" for block, _ in EXAMPLES])
