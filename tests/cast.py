@@ -3,6 +3,8 @@
 import hashlib
 import json
 import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,8 @@ import asyncpg
 import environ
 
 from leaderboard.services import Services
+
+Run = Callable[..., Awaitable[list[Any]]]
 
 BOARDS: dict[str, dict[str, Any]] = {
     "arcade-best": {"operator": "best"},
@@ -30,18 +34,21 @@ class Cast:
     key: str = "gl_arcade00_secret-of-the-arcade"
     read_only_key: str = "gl_arcade01_reads-only"
     rival_key: str = "gl_rival000_secret-of-the-rival"
+    _run: Run | None = None  # while it enters: a connection a statement would cost more than the statements
 
     @classmethod
     async def enter(cls, services: Services, database_url: str) -> "Cast":
         cast = cls(services, database_url)
-        for game, boards in {"arcade": BOARDS, "rival": RIVAL_BOARDS}.items():
-            await cast.sql("INSERT INTO leaderboard_game (slug, name) VALUES ($1, $1)", game)
-            cast.games[game] = (await cast.sql("SELECT id FROM leaderboard_game WHERE slug = $1", game))[0][0]
-            for slug, definition in boards.items():
-                await cast.board(slug, game=game, **definition)
-        await cast.api_key("arcade", cast.key, ["scores:write", "boards:read"])
-        await cast.api_key("arcade", cast.read_only_key, ["boards:read"])
-        await cast.api_key("rival", cast.rival_key, ["scores:write", "boards:read"])
+        async with by_hand(database_url) as cast._run:
+            for game, boards in {"arcade": BOARDS, "rival": RIVAL_BOARDS}.items():
+                await cast.sql("INSERT INTO leaderboard_game (slug, name) VALUES ($1, $1)", game)
+                cast.games[game] = (await cast.sql("SELECT id FROM leaderboard_game WHERE slug = $1", game))[0][0]
+                for slug, definition in boards.items():
+                    await cast.board(slug, game=game, **definition)
+            await cast.api_key("arcade", cast.key, ["scores:write", "boards:read"])
+            await cast.api_key("arcade", cast.read_only_key, ["boards:read"])
+            await cast.api_key("rival", cast.rival_key, ["scores:write", "boards:read"])
+        cast._run = None
         return cast
 
     async def board(self, slug: str, *, game: str = "arcade", **definition: Any) -> None:
@@ -67,6 +74,8 @@ class Cast:
 
     async def sql(self, statement: str, *arguments: Any) -> list[Any]:
         """Run a statement by hand, outside the store, as an operator would."""
+        if self._run is not None:
+            return await self._run(statement, *arguments)
         return await run_sql(self.database_url, statement, *arguments)
 
     async def count(self, table: str) -> int:
@@ -80,14 +89,30 @@ class Cast:
 
 async def run_sql(database_url: str, statement: str, *arguments: Any) -> list[Any]:
     """The rows of one statement with $1-style parameters, as tuples."""
+    async with by_hand(database_url) as run:
+        return await run(statement, *arguments)
+
+
+@asynccontextmanager
+async def by_hand(database_url: str) -> AsyncIterator[Run]:
+    """Runs statements, each committed by itself, on a connection of its own."""
     if database_url.startswith("sqlite"):
         database = sqlite3.connect(environ.Env.db_url_config(database_url)["NAME"], isolation_level=None, timeout=20)
-        try:
+
+        async def run(statement: str, *arguments: Any) -> list[Any]:
             return database.execute(statement, {str(number): value for number, value in enumerate(arguments, 1)}).fetchall()
+
+        try:
+            yield run
         finally:
             database.close()
+        return
     connection = await asyncpg.connect(database_url)
-    try:
+
+    async def run_there(statement: str, *arguments: Any) -> list[Any]:
         return [tuple(row) for row in await connection.fetch(statement, *arguments)]
+
+    try:
+        yield run_there
     finally:
         await connection.close()
