@@ -1,5 +1,6 @@
 """One cast for all tests: the game `arcade` with its boards and key, and a stranger's game `rival`."""
 
+import asyncio
 import hashlib
 import json
 import sqlite3
@@ -30,25 +31,24 @@ RIVAL_BOARDS: dict[str, dict[str, Any]] = {"rival-best": {"operator": "best"}}
 class Cast:
     services: Services
     database_url: str
+    _run: "Run | None" = None
     games: dict[str, int] = field(default_factory=dict)
     key: str = "gl_arcade00_secret-of-the-arcade"
     read_only_key: str = "gl_arcade01_reads-only"
     rival_key: str = "gl_rival000_secret-of-the-rival"
-    _run: Run | None = None  # while it enters: a connection a statement would cost more than the statements
 
     @classmethod
-    async def enter(cls, services: Services, database_url: str) -> "Cast":
-        cast = cls(services, database_url)
-        async with by_hand(database_url) as cast._run:
-            for game, boards in {"arcade": BOARDS, "rival": RIVAL_BOARDS}.items():
-                await cast.sql("INSERT INTO leaderboard_game (slug, name) VALUES ($1, $1)", game)
-                cast.games[game] = (await cast.sql("SELECT id FROM leaderboard_game WHERE slug = $1", game))[0][0]
-                for slug, definition in boards.items():
-                    await cast.board(slug, game=game, **definition)
-            await cast.api_key("arcade", cast.key, ["scores:write", "boards:read"])
-            await cast.api_key("arcade", cast.read_only_key, ["boards:read"])
-            await cast.api_key("rival", cast.rival_key, ["scores:write", "boards:read"])
-        cast._run = None
+    async def enter(cls, services: Services, database_url: str, run: "Run | None" = None) -> "Cast":
+        """`run` runs statements as long as the cast is there; without it each gets a connection of its own."""
+        cast = cls(services, database_url, run)
+        for game, boards in {"arcade": BOARDS, "rival": RIVAL_BOARDS}.items():
+            await cast.sql("INSERT INTO leaderboard_game (slug, name) VALUES ($1, $1)", game)
+            cast.games[game] = (await cast.sql("SELECT id FROM leaderboard_game WHERE slug = $1", game))[0][0]
+            for slug, definition in boards.items():
+                await cast.board(slug, game=game, **definition)
+        await cast.api_key("arcade", cast.key, ["scores:write", "boards:read"])
+        await cast.api_key("arcade", cast.read_only_key, ["boards:read"])
+        await cast.api_key("rival", cast.rival_key, ["scores:write", "boards:read"])
         return cast
 
     async def board(self, slug: str, *, game: str = "arcade", **definition: Any) -> None:
@@ -95,7 +95,7 @@ async def run_sql(database_url: str, statement: str, *arguments: Any) -> list[An
 
 @asynccontextmanager
 async def by_hand(database_url: str) -> AsyncIterator[Run]:
-    """Runs statements, each committed by itself, on a connection of its own."""
+    """What runs statements, each committed by itself: one connection a statement would cost more than the statements."""
     if database_url.startswith("sqlite"):
         database = sqlite3.connect(environ.Env.db_url_config(database_url)["NAME"], isolation_level=None, timeout=20)
 
@@ -107,10 +107,11 @@ async def by_hand(database_url: str) -> AsyncIterator[Run]:
         finally:
             database.close()
         return
-    connection = await asyncpg.connect(database_url)
+    connection, lock = await asyncpg.connect(database_url), asyncio.Lock()
 
     async def run_there(statement: str, *arguments: Any) -> list[Any]:
-        return [tuple(row) for row in await connection.fetch(statement, *arguments)]
+        async with lock:
+            return [tuple(row) for row in await connection.fetch(statement, *arguments)]
 
     try:
         yield run_there

@@ -1,6 +1,7 @@
 """What every test may use: real servers, started on free ports when first asked for, stopped at the end."""
 
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.conf import settings
 from leaderboard import runtime
 from leaderboard.domain.throttle import Rate
 from leaderboard.services import Services
-from tests.cast import Cast
+from tests.cast import Cast, by_hand
 from tests.servers.web import serving
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what a failure prints
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the certificates for each client costs more than its requests
 
 SetRates = Callable[..., None]
 
@@ -76,7 +79,7 @@ async def api(services: Services, request: pytest.FixtureRequest) -> AsyncIterat
         return
     async with (
         serving(lane_of(ApiHandler(), application), lifespan="on") as (_, port),
-        httpx.AsyncClient(base_url=f"http://localhost:{port}") as client,
+        httpx.AsyncClient(base_url=f"http://localhost:{port}", verify=NO_TLS) as client,
     ):
         yield client
 
@@ -97,9 +100,10 @@ def lane_of(handler: Any, application: Any) -> Any:
 
 
 @pytest.fixture
-async def cast(services: Services, database_url: str) -> Cast:
+async def cast(services: Services, database_url: str) -> AsyncIterator[Cast]:
     """Two games with boards and keys: Ada leads, Bo follows, Cy is a stranger."""
-    return await Cast.enter(services, database_url)
+    async with by_hand(database_url) as run:
+        yield await Cast.enter(services, database_url, run)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
