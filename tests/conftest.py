@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.servers.redis",
     "tests.servers.browser",
     "tests.servers.stack",
+    "tests.browser.axe",
     "tests.keeper",
 ]
 
@@ -111,7 +112,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 SLOW_KINDS = ("postgres", "server")
-SLOW_FIXTURES = {"postgres_server", "postgres_database", "stack", "new_stack", "chromium", "page"}
+SLOW_FIXTURES = {"postgres_server", "postgres_database", "stack", "new_stack", "chromium", "page", "axe"}
 
 
 LANES = {"asgi": "sqlite", "server": "postgres", "direct": "postgres"}  # which database a lane is paired with

@@ -120,26 +120,14 @@ def _from_playwright() -> Chromium:
 
 def _from_npm() -> Chromium:
     """The package's files, unpacked once into the cache: the browser, its own graphics, and libraries for bare machines."""
-    directory = _cache() / f"chromium-{PACKAGE_VERSION}"
-    if not directory.is_dir():
-        _once(directory, _install)
+    directory = kept(f"chromium-{PACKAGE_VERSION}", _install)
     libraries = ":".join(filter(None, (str(directory / "lib"), os.environ.get("LD_LIBRARY_PATH"))))
     return Chromium(directory / "chromium", {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(directory / "fonts.conf")})
 
 
 def _install(target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        _run(
-            *_npm(Path(scratch)),
-            "install",
-            "--prefix",
-            scratch,
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            f"{PACKAGE}@{PACKAGE_VERSION}",
-        )
-        packed = sorted((Path(scratch) / "node_modules" / PACKAGE / "bin").glob("*.br"))
+        packed = sorted((install_from_npm(PACKAGE, PACKAGE_VERSION, Path(scratch)) / "bin").glob("*.br"))
         pairs = [(str(file), str(target / file.stem)) for file in packed]
         _run(_node(), "-e", _UNPACK, json.dumps(pairs))
     (target / "chromium").chmod(0o755)
@@ -148,6 +136,13 @@ def _install(target: Path) -> None:
             files.extractall(target / "fonts" if archive.stem == "fonts" else target, filter="data")
         archive.unlink()
     (target / "fonts.conf").write_text(_FONTS)
+
+
+def install_from_npm(package: str, version: str, scratch: Path) -> Path:
+    """The package's directory in `scratch`. Its scripts are not run. Raises NotHere."""
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund")
+    _run(*_npm(scratch), "install", "--prefix", str(scratch), *quiet, f"{package}@{version}")
+    return scratch / "node_modules" / package
 
 
 def _npm(scratch: Path) -> list[str]:
@@ -184,6 +179,14 @@ def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     directory = Path(base) / "gaming-leaderboard-tests"
     directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def kept(name: str, fill: Callable[[Path], None]) -> Path:
+    """A directory of that name in the user's cache, filled the first time."""
+    directory = _cache() / name
+    if not directory.is_dir():
+        _once(directory, fill)
     return directory
 
 
