@@ -4,6 +4,7 @@
     socket --> wire --> session --> hub (what to watch) or desk (a score)
 
 - `protocol`   the vocabulary: commands, messages, close codes
+- `wanted`     what a watcher asks for, by a command or an address
 - `source`     what the hub asks the services for
 - `link`       the process's one subscription to the channel layer
 - `history`    recent frames of a board: resume or say resync

@@ -13,9 +13,11 @@ from msgspec import UNSET, Meta, UnsetType
 from leaderboard.api import shapes
 from leaderboard.api.views import ApiView
 from leaderboard.domain.snapshot import TOPS
+from leaderboard.domain.text import NAME_LENGTH
 from leaderboard.feed import wire
 from realtime import protocol
 from realtime.protocol import CLOSE_CODES, CloseCode, Id
+from realtime.wanted import AROUND_MAX
 
 Json = dict[str, Any]
 
@@ -57,6 +59,7 @@ class Error(msgspec.Struct, tag_field="type", tag="error", forbid_unknown_fields
     errors: list[dict[str, str]] | UnsetType = UNSET
     retry_in_ms: int | UnsetType = UNSET
     id: Id | UnsetType = UNSET
+    leaderboard: Annotated[str, Meta(description="Whose subscription is refused or has ended.")] | UnsetType = UNSET
 
 
 class Bye(msgspec.Struct, tag_field="type", tag="bye", forbid_unknown_fields=True):
@@ -77,6 +80,19 @@ _COMMANDS_SAY = {
 MESSAGES = (wire.Snapshot, wire.DeltaMessage, Heartbeat, Status, Pong, Submitted, Error, Bye)
 
 _TOP: Json = {"type": "integer", "minimum": 1, "maximum": TOPS[-1], "description": f"Rounded up to one of {', '.join(map(str, TOPS))}."}
+_VIEWPORT: Json = {
+    "around": {"type": "integer", "minimum": 1, "maximum": AROUND_MAX, "description": "Rows on either side; with either player or own."},
+    "player": {"type": "string", "minLength": 1, "maxLength": NAME_LENGTH, "description": "Whose rank and neighbours are wanted."},
+}
+_WANTED = {  # a subscription's properties: in a command, and in an address
+    "command": {
+        "top": {**_TOP, "default": protocol.DEFAULT_TOP},
+        "pulse": {"type": "boolean", "default": False, "description": "Whether pulses are wanted."},
+        **_VIEWPORT,
+        "own": {"type": "boolean", "default": False, "description": "Whether the player is the one whose credential was brought."},
+    },
+    "address": {"top": _TOP, "pulse": {"enum": [0, 1]}, **_VIEWPORT, "own": {"enum": [0, 1]}},
+}
 
 
 @cache
@@ -97,7 +113,7 @@ def document() -> Json:
                 "description": "Watches that board from the start.",
                 "parameters": {"board": {"description": "A leaderboard's slug"}},
                 "messages": _refs("messages", (*COMMANDS, *MESSAGES)),
-                "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": {"top": _TOP}}}},
+                "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": _WANTED["address"]}}},
             },
         },
         "operations": {
@@ -133,7 +149,7 @@ def _schemas() -> Json:
     _, found = msgspec.json.schema_components((*structs, shapes.Row), ref_template="#/components/schemas/{name}")
     named = {struct.__name__: _tag(struct) for struct in structs}
     schemas = {named.get(name, name): schema for name, schema in found.items()}
-    schemas["subscribe"]["properties"]["top"] = {**_TOP, "default": protocol.DEFAULT_TOP}
+    schemas["subscribe"]["properties"] |= _WANTED["command"]
     for message, rows in (("snapshot", "entries"), ("delta", "changed")):  # which the publisher has as dicts
         schemas[message]["properties"][rows]["items"] = {"$ref": "#/components/schemas/Row"}
         schemas[message]["additionalProperties"] = False

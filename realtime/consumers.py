@@ -7,16 +7,16 @@ handshake. Under `realtime.server` the consumer is done once the session has beg
 import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from leaderboard.domain.errors import NotFound
+from leaderboard.domain.errors import NotFound, Refusal
 from realtime.desk import Desk
 from realtime.hub import Hub
-from realtime.protocol import DEFAULT_TOP, SUBPROTOCOL, size_of_text
+from realtime.protocol import SUBPROTOCOL
 from realtime.server import EXTENSION
 from realtime.session import Session
+from realtime.wanted import wanted_in
 from realtime.wire import AsgiWire, Receive, Send
 
 Scope = dict[str, Any]
@@ -78,12 +78,14 @@ class CommandConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
 
 
 class BoardConsumer(CommandConsumer):
-    """`/ws/leaderboard/{board}/?top=10`: subscribes at once, and takes commands too."""
+    """`/ws/leaderboard/{board}/?top=10`, and the rest of `realtime.wanted`: subscribes at once, and takes commands too."""
 
     async def open(self, session: Session, scope: Scope) -> None:
-        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        top = size_of_text(query.get("top", [str(DEFAULT_TOP)])[-1])
-        await self.hub.subscribe(session.outbox, scope["url_route"]["kwargs"]["board"], top=top)
+        board = scope["url_route"]["kwargs"]["board"]
+        try:
+            await self.hub.subscribe(session.outbox, board, wanted_in(scope["query_string"].decode("latin-1")))
+        except Refusal as refusal:
+            session.outbox.refuse(refusal, leaderboard=board)
 
 
 class LostConsumer(CommandConsumer):

@@ -29,6 +29,7 @@ from realtime.metrics import Counters
 from realtime.outbox import Outbox
 from realtime.protocol import CloseCode, bye_text, error_text, is_slug
 from realtime.source import OFFLINE, LeaderboardInfo, Source
+from realtime.wanted import Wanted
 from realtime.wire import Wire
 
 if TYPE_CHECKING:
@@ -94,10 +95,10 @@ class Hub:
         """How many sockets of this process watch each board."""
         return {board.info.slug: len(board.subscriptions) for board in self._boards.values()}
 
-    async def subscribe(self, outbox: Outbox, slug: str, *, top: int, since: Position | None = None) -> None:
+    async def subscribe(self, outbox: Outbox, slug: str, wanted: Wanted) -> None:
         """Owe the socket the board: the frames after `since` if they can be had, else a snapshot; then every frame.
 
-        `top` is a watched size. A subscription to the same board is replaced.
+        A subscription to the same board is replaced.
         Raises LeaderboardNotFound, NotAuthenticated, Forbidden, TooMany or StoreUnavailable.
         """
         info = await self._resolve(slug)
@@ -108,9 +109,9 @@ class Hub:
         board = self._board(info)
         board.arriving += 1
         try:
-            await self._make_ready(board, since)
+            await self._make_ready(board, wanted.since)
             if outbox in self._outboxes:  # it may have gone meanwhile
-                self._begin(outbox, board, Subscription(board, outbox, top=top, position=since or NOWHERE))
+                self._begin(outbox, board, Subscription(board, outbox, top=wanted.top, position=wanted.since or NOWHERE))
         finally:
             board.arriving -= 1
             self._drop_if_unwatched(board)
@@ -358,14 +359,14 @@ class Hub:
         self.unsubscribe(outbox, board.info.slug)
         if outbox.subscriptions:
             self.counters.refused += 1
-            outbox.push(error_text(refusal))
+            outbox.push(error_text(refusal, leaderboard=board.info.slug))
         else:
-            outbox.refuse(refusal)
+            outbox.refuse(refusal, leaderboard=board.info.slug)
 
     def _forget(self, board: Board, gone: Refusal) -> None:
         """The leaderboard is no more: its watchers are told and watch it no longer."""
         for outbox in list(board.subscriptions):
-            outbox.push(error_text(gone))
+            outbox.push(error_text(gone, leaderboard=board.info.slug))
             self.unsubscribe(outbox, board.info.slug)
 
     # --- Polling, and Redis away ---------------------------------------------------------------------------------------

@@ -90,10 +90,10 @@ class Outbox:
             self._counters.silent_closes += 1
             self._give_up(TooSlow("nothing came from the client, not even the answer to a ping"))
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal, *, leaderboard: str | None = None) -> None:
         """Say why, then close. What else is waiting is dropped."""
         self._counters.refused += 1
-        self.close(CLOSE_CODES.get(refusal.code, CloseCode.RESTARTING), error_text(refusal))
+        self.close(CLOSE_CODES.get(refusal.code, CloseCode.RESTARTING), error_text(refusal, leaderboard=leaderboard))
 
     def close(self, code: CloseCode, last_word: bytes, *, impatient: bool = False) -> None:
         if not self.closing:

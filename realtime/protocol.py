@@ -66,6 +66,10 @@ class Subscribe(msgspec.Struct, frozen=True, tag_field="type", tag="subscribe"):
     leaderboard: str
     top: Any = DEFAULT_TOP  # checked by `size_of`: out of range is a refusal of its own, not a bad message
     since: Since | None = None
+    pulse: Any = False  # these are checked by `realtime.wanted` for the same reason
+    around: Any = None
+    player: Any = None
+    own: Any = False
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, tag_field="type", tag="unsubscribe"):
@@ -171,7 +175,8 @@ _encode = msgspec.json.Encoder().encode
 PONG = b'{"type":"pong"}'
 
 
-def error_text(refusal: Refusal, *, submit_id: Id | None = None) -> bytes:
+def error_text(refusal: Refusal, *, submit_id: Id | None = None, leaderboard: str | None = None) -> bytes:
+    """`leaderboard`: whose subscription is refused or ends."""
     told: dict[str, Any] = {"type": "error", "code": refusal.code, "detail": refusal.detail}
     if refusal.errors:
         told["errors"] = refusal.errors
@@ -179,6 +184,8 @@ def error_text(refusal: Refusal, *, submit_id: Id | None = None) -> bytes:
         told["retry_in_ms"] = 1000 * refusal.retry_after_s
     if submit_id is not None:
         told["id"] = submit_id
+    if leaderboard is not None:
+        told["leaderboard"] = leaderboard
     return _encode(told)
 
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from leaderboard.domain.errors import BadMessage, InternalError, Refusal, TooMany
-from leaderboard.feed import Position
 from leaderboard.services.submit import Answer
 from realtime.desk import Desk, Outcome
 from realtime.hub import Hub
@@ -29,9 +28,9 @@ from realtime.protocol import (
     Unsubscribe,
     error_text,
     read_command,
-    size_of,
     submitted_text,
 )
+from realtime.wanted import wanted_of
 from realtime.wire import Wire
 
 logger = logging.getLogger(__name__)
@@ -123,8 +122,7 @@ class Session:
         if isinstance(command, Submit):
             self._submit(command)
         elif isinstance(command, Subscribe):
-            since = Position(command.since.epoch, command.since.offset) if command.since else None
-            self._meanwhile(partial(self._hub.subscribe, self.outbox, command.leaderboard, top=size_of(command.top), since=since))
+            self._meanwhile(partial(self._subscribe, command))
         elif isinstance(command, Unsubscribe):
             self._hub.unsubscribe(self.outbox, command.leaderboard)
         elif isinstance(command, Ack):
@@ -133,12 +131,18 @@ class Session:
         else:
             self.outbox.push(PONG)
 
-    def _answer(self, refusal: Refusal, *, ends: bool) -> None:
+    async def _subscribe(self, command: Subscribe) -> None:
+        try:
+            await self._hub.subscribe(self.outbox, command.leaderboard, wanted_of(command))
+        except Refusal as refusal:
+            self._answer(refusal, ends=refusal.code in ENDING, leaderboard=command.leaderboard)
+
+    def _answer(self, refusal: Refusal, *, ends: bool, leaderboard: str | None = None) -> None:
         if ends:
-            self.outbox.refuse(refusal)
+            self.outbox.refuse(refusal, leaderboard=leaderboard)
         else:
             self._hub.counters.refused += 1
-            self.outbox.push(error_text(refusal))
+            self.outbox.push(error_text(refusal, leaderboard=leaderboard))
 
     def _meanwhile(self, work: Work) -> None:
         """Do it, and read on when it is done."""
@@ -150,8 +154,6 @@ class Session:
     async def _done(self, work: Work) -> None:
         try:
             await work()
-        except Refusal as refusal:
-            self._answer(refusal, ends=refusal.code in ENDING)
         except Exception:
             logger.exception("a command failed")
             self.outbox.refuse(InternalError())

@@ -10,6 +10,7 @@ from leaderboard.feed import Frame, Position
 from leaderboard.services.credentials import Credential
 from realtime.protocol import PONG, CloseCode
 from realtime.source import OFFLINE
+from realtime.wanted import Wanted
 from tests.realtime.arena import Arena, InMemory, Watcher, eventually
 
 SMALL = {"ada": 30, "bo": 20, "cy": 10}
@@ -36,8 +37,8 @@ class Socket(Watcher):
         else:
             self.take(message["text"])
 
-    async def watch(self, slug="arcade", *, top=10, since=None):
-        await self.hub.subscribe(self.outbox, slug, top=top, since=since)
+    async def watch(self, slug="arcade", *, top=10, since=None, **more):
+        await self.hub.subscribe(self.outbox, slug, Wanted(top, since, **more))
         await self.hub._source.until_subscribed(slug, self.hub._link.joined)
 
     async def leave(self):
@@ -322,7 +323,7 @@ async def test_a_leaderboard_that_is_gone_is_told_to_its_watchers(arena, make_hu
     await socket.watch("puzzle")
     del arena.boards["arcade"]
     await eventually(lambda: socket.of("error"))
-    assert socket.of("error")[0]["code"] == "leaderboard_not_found"
+    assert [(error["code"], error["leaderboard"]) for error in socket.of("error")] == [("leaderboard_not_found", "arcade")]
     assert hub.presence() == {"puzzle": 1}
 
 

@@ -59,7 +59,8 @@ async def test_a_command_with_an_impossible_top_is_answered_and_the_socket_goes_
     server, _ = await make_server()
     async with server.client() as client:
         await client.send(type="subscribe", leaderboard="arcade", top=top)
-        assert (await client.next("error"))["code"] == "invalid_parameter"
+        error = await client.next("error")
+        assert (error["code"], error["leaderboard"]) == ("invalid_parameter", "arcade")
         await client.send(type="ping")
         await client.next("pong")
 
@@ -70,6 +71,7 @@ async def test_an_unknown_board_by_path_is_accepted_then_told_then_closed(make_s
         async with server.client(f"/ws/leaderboard/{board}/") as client:
             assert await client.rest() == CloseCode.UNKNOWN_BOARD
             assert [message["code"] for message in client.of("error")] == ["leaderboard_not_found"]
+            assert "leaderboard" in client.of("error")[0]
     assert hub.presence() == {}
 
 
@@ -85,7 +87,8 @@ async def test_an_unknown_board_by_command_is_answered_and_the_socket_goes_on(ma
     async with server.client() as client:
         for slug in ("nowhere", "", "a b", "\x00", "x" * 5000):
             await client.send(type="subscribe", leaderboard=slug, top=3)
-            assert (await client.next("error"))["code"] == "leaderboard_not_found"
+            error = await client.next("error")
+            assert (error["code"], error["leaderboard"]) == ("leaderboard_not_found", slug)
         await client.send(type="subscribe", leaderboard="arcade", top=3)
         await client.next("snapshot")
 
