@@ -65,6 +65,13 @@ class Page(msgspec.Struct, frozen=True):
     first_shared: int | None = None
 
 
+class Around(msgspec.Struct, frozen=True):
+    """A player's entry with its neighbours, None if it is not on the board; and how many the board holds."""
+
+    page: Page | None
+    total: int
+
+
 class Place(msgspec.Struct, frozen=True):
     """Where an entry stands; `shared_rank` as in a page."""
 
@@ -126,6 +133,13 @@ class Index(Protocol):
 
     async def around(self, board: BoardId, user_id: int, *, limit: int, ranking: Ranking = Ranking.ORDINAL) -> Page | None:
         """The player's entry with up to `limit` on either side; None if it is not on the board."""
+        ...
+
+    async def arounds(self, wanted: Mapping[BoardId, Sequence[tuple[int, int]]]) -> dict[BoardId, list[Around] | None]:
+        """`around` for many players (user id, how many on either side) of many boards, in the order asked; one round trip.
+
+        None for a board that is cold. Fifty players of a board are as of one moment. Raises IndexUnavailable.
+        """
         ...
 
     async def within(self, board: BoardId, low: int, high: int, *, limit: int, offset: int = 0, ranking: Ranking = Ranking.ORDINAL) -> Page:

@@ -15,13 +15,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, I
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from leaderboard.domain.ranking import DENSE_PLACES, Ranking
 from leaderboard.domain.score import BoardId, Entry
-from leaderboard.index import Found, IndexCold, IndexUnavailable, Mark, Page, Place, Placed, Placing, Standing
+from leaderboard.index import Around, Found, IndexCold, IndexUnavailable, Mark, Page, Place, Placed, Placing, Standing
 from leaderboard.index.encoding import decode, encode, encode_number
 from leaderboard.index.ledger import CHUNK_BITS, EXPIRES_S, WORD_BITS, WORDS, words_of
 from leaderboard.redis_client import Command, RedisClient, Road, Script
@@ -31,6 +31,8 @@ LEASE_MS = 15_000  # between two pages of a rebuild: three store timeouts
 BULK_PATIENCE = 6  # of a step of a rebuild, in timeouts: nobody waits for it, and on a busy machine one lost step loses a million entries
 REBUILD_ATTEMPTS = 5  # of one call; being made to start again that often means that something else is wrong
 PAGE_LIMIT = 5_000  # entries a read: Lua's stack takes 8,000, and the server is held up for some 5 ms
+AROUNDS_CHUNK = 50  # players a script of `arounds`: with ten neighbours on either side it holds the server up for some 2 ms
+AROUNDS_LIMIT = 50  # neighbours on either side: a chunk reads as much as a page at most
 FILL_CHUNK = 500  # entries a fill script: holds the server up for some 1.5 ms
 FILL_CHUNKS = 10  # fill scripts a round trip
 REMOVED_S = 86_400  # how long a write of what was taken back is known as such: a process may hold one until its next submit
@@ -40,6 +42,7 @@ _FOLDER = Path(__file__).parent
 PLACE = Script(_FOLDER, "parts.lua", "place.lua")
 TOP = Script(_FOLDER, "parts.lua", "page.lua", "top.lua")
 AROUND = Script(_FOLDER, "parts.lua", "page.lua", "around.lua")
+AROUNDS = Script(_FOLDER, "parts.lua", "page.lua", "arounds.lua")
 WITHIN = Script(_FOLDER, "parts.lua", "page.lua", "within.lua")
 TIED_TOP = Script(_FOLDER, "parts.lua", "page.lua", "ties.lua", "tied.lua", "top.lua")
 TIED_AROUND = Script(_FOLDER, "parts.lua", "page.lua", "ties.lua", "tied.lua", "around.lua")
@@ -55,10 +58,12 @@ FILL = Script(_FOLDER, "parts.lua", "fill.lua")
 FINISH = Script(_FOLDER, "parts.lua", "finish.lua")
 ABANDON = Script(_FOLDER, "abandon.lua")
 SHARED_SCRIPTS = {TOP: TIED_TOP, AROUND: TIED_AROUND, WITHIN: TIED_WITHIN}  # the same page with what its first entry shares
-READS = (TOP, AROUND, WITHIN, *SHARED_SCRIPTS.values(), FIND, STAND, RANK)
+READS = (TOP, AROUND, AROUNDS, WITHIN, *SHARED_SCRIPTS.values(), FIND, STAND, RANK)
 SCRIPTS = (PLACE, *READS, READY, RECORD, REMOVE, BEGIN, FILL, FINISH, ABANDON)
 
 _KINDS = {Ranking.ORDINAL: b"", Ranking.COMPETITION: b"competition", Ranking.DENSE: b"%d" % DENSE_PLACES}
+
+T = TypeVar("T")
 
 _unpack = msgspec.msgpack.Decoder(list[int]).decode
 
@@ -129,6 +134,19 @@ class RedisIndex:
             raise ValueError(f"no such neighbourhood: {limit}")
         reply = await self._read_ranked(AROUND, ranking, board, encode_number(user_id), b"%d" % limit)
         return _page(reply) if reply else None
+
+    async def arounds(self, wanted: Mapping[BoardId, Sequence[tuple[int, int]]]) -> dict[BoardId, list[Around] | None]:
+        """`limit` of each 0 .. AROUNDS_LIMIT; ValueError otherwise."""
+        if not all(0 <= limit <= AROUNDS_LIMIT for pairs in wanted.values() for _, limit in pairs):
+            raise ValueError("no such neighbourhood")
+        parts = [(board, part) for board, pairs in wanted.items() for part in _chunks(pairs, AROUNDS_CHUNK)]
+        commands = [AROUNDS.command(self._keys(board), _users_and_limits(part)) for board, part in parts]
+        replies = await self._client.pipeline(commands) if commands else []
+        found: dict[BoardId, list[Around] | None] = {board: [] for board in wanted}
+        for (board, _), reply in zip(parts, replies, strict=True):
+            held = found[board]
+            found[board] = held + _arounds(reply) if held is not None and reply is not None else None
+        return found
 
     async def within(self, board: BoardId, low: int, high: int, *, limit: int, offset: int = 0, ranking: Ranking = Ranking.ORDINAL) -> Page:
         """`limit` 1 .. PAGE_LIMIT, `offset` from 0; ValueError otherwise."""
@@ -335,8 +353,14 @@ def _packed(entries: Sequence[Entry]) -> list[bytes]:
     return [part for entry in entries for part in encode(entry)]
 
 
-def _chunks(entries: Sequence[Entry], size: int) -> Iterator[Sequence[Entry]]:
-    return (entries[start : start + size] for start in range(0, len(entries), size))
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _users_and_limits(pairs: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    for user_id, limit in pairs:
+        yield encode_number(user_id)
+        yield b"%d" % limit
 
 
 def _placing(reply: bytes | None) -> Placing | None:
@@ -349,6 +373,11 @@ def _placing(reply: bytes | None) -> Placing | None:
 def _page(reply: list[Any]) -> Page:
     total, first_rank, found, values, *shared = reply
     return Page(tuple(map(decode, found[::2], found[1::2], values)), first_rank, total, (shared[0] or None) if shared else None)
+
+
+def _arounds(reply: list[Any]) -> list[Around]:
+    total, *pages = reply
+    return [Around(_page(page) if page else None, total) for page in pages]
 
 
 def _found(reply: list[Any] | None) -> Found | None:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from gaming_leaderboard import embedded
 from leaderboard.domain.ranking import DENSE_PLACES, Ranking
 from leaderboard.domain.score import SCORE_LIMIT, BoardId, Entry
-from leaderboard.index import Found, IndexCold, IndexUnavailable, Mark, Page, Place, Placed, Placing, Standing
+from leaderboard.index import Around, Found, IndexCold, IndexUnavailable, Mark, Page, Place, Placed, Placing, Standing
 from leaderboard.index import redis as redis_index
 from leaderboard.index.drift import Kind, compare
 from leaderboard.index.encoding import decode, decode_number, encode, encode_number, member
 from leaderboard.index.redis import RedisIndex
-from leaderboard.redis_client import connection_options
+from leaderboard.redis_client import Command, connection_options
 from tests.servers.redis import RedisServer, start_redis
 
 BOARD, OTHER, THIRD = BoardId(7, 0), BoardId(7, 86_400), BoardId(8, 0)
@@ -134,6 +134,55 @@ def own_server() -> Iterable[RedisServer]:
     server = start_redis()
     yield server
     server.stop()
+
+
+# --- Many neighbourhoods at once -----------------------------------------------------------------------------------
+
+
+async def test_many_arounds_tell_what_each_tells_alone(ready: RedisIndex) -> None:
+    await ready.rebuild(THIRD, Model().read())
+    await ready.place({BOARD: [an_entry(user, random.randint(0, 40)) for user in range(1, 131)], THIRD: [an_entry(ADA, 7)]})
+    wanted = {BOARD: [(user, user % 11) for user in range(131, 0, -1)], THIRD: [(BO, 3), (ADA, 0)]}
+    found = await ready.arounds(wanted)
+    assert list(found) == [BOARD, THIRD]
+    for board, pairs in wanted.items():
+        total = await ready.count(board)
+        assert found[board] == [Around(await ready.around(board, user, limit=limit), total) for user, limit in pairs]
+    assert found[BOARD][0] == Around(None, 130)  # type: ignore[index]
+
+
+async def test_many_arounds_are_one_round_trip(ready: RedisIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    await ready.rebuild(THIRD, Model().read())
+    sent: list[int] = []
+    send = ready._client.send
+
+    def count(commands: Sequence[Command]) -> "asyncio.Future[list[object]]":
+        sent.append(len(commands))
+        return send(commands)
+
+    monkeypatch.setattr(ready._client, "send", count)
+    await ready.arounds({BOARD: [(user, 3) for user in range(101)], THIRD: [(ADA, 3)]})
+    assert sent == [4]  # scripts
+    assert await ready.arounds({}) == {}
+    assert len(sent) == 1
+
+
+async def test_a_cold_board_among_many_arounds_is_none_and_the_others_are_told(ready: RedisIndex) -> None:
+    await ready.place({BOARD: [an_entry(ADA, 1)]})
+    assert await ready.arounds({OTHER: [(ADA, 1)], BOARD: [(ADA, 1)]}) == {
+        OTHER: None,
+        BOARD: [Around(Page((an_entry(ADA, 1),), 1, 1), 1)],
+    }
+
+
+async def test_no_user_is_the_mark_of_a_rebuild(ready: RedisIndex) -> None:
+    assert await ready.arounds({BOARD: [(0, 1)]}) == {BOARD: [Around(None, 0)]}
+
+
+async def test_impossible_neighbourhoods_are_refused(ready: RedisIndex) -> None:
+    for limit in (-1, 51):
+        with pytest.raises(ValueError, match="no such"):
+            await ready.arounds({BOARD: [(ADA, 1), (BO, limit)]})
 
 
 # --- Order and ranks -----------------------------------------------------------------------------------------------
