@@ -17,11 +17,15 @@ What a Feed promises
 - `publish` numbers: it stores the frame only if the position is still the one the frame was made from
   (compare and swap), so offsets are contiguous within an epoch and two publishers can't both win.
 - `frames_since` returns every frame after a position, or None if any is missing: never a gap.
+- Scores are counted with the marks that they move: a count goes up, and begins again when Redis lost it. A mark that no score made
+  counts none. What is counted is for people to look at; a score that Redis did not hear of is missing from it.
+- What a process says of its watchers counts until it says more, or for as long as it said: one that is killed is not counted for long.
 - Feeds are per leaderboard, not per season: a frame says its season, and a new season starts a new epoch.
 - A lost feed is a new epoch, and epochs are never used again (random 64 bits).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -39,6 +43,7 @@ class Position(NamedTuple):
 
 
 NOWHERE = Position("", 0)
+NO_SCORES: Mapping[int, int] = MappingProxyType({})
 OFFLINE = "offline"  # the epoch of a state that was read from SQL because Redis is away; its offset is 0
 
 
@@ -47,6 +52,13 @@ class Watermark(NamedTuple):
 
     changed: bytes  # the last mark
     position: Position
+
+
+class Attendance(NamedTuple):
+    """How many watch a leaderboard, by all processes, and how many scores it took since Redis began to count."""
+
+    watching: int
+    scores: int
 
 
 class State(msgspec.Struct, frozen=True):
@@ -78,8 +90,8 @@ class Frame(msgspec.Struct, frozen=True):
 class Feed(Protocol):
     """See the module's text for what every implementation promises."""
 
-    async def mark_dirty(self, leaderboards: Sequence[int]) -> int | None:
-        """Mark and return in how many ms the caller is to ring the bell, None if somebody else does."""
+    async def mark_dirty(self, leaderboards: Sequence[int], *, scores: Mapping[int, int] = NO_SCORES) -> int | None:
+        """Mark and return in how many ms the caller is to ring the bell, None if somebody else does. `scores`: how many each took."""
         ...
 
     async def take_bell(self) -> None:
@@ -103,6 +115,17 @@ class Feed(Protocol):
 
     async def watermark(self, leaderboard: int) -> Watermark:
         """The same for one who waits. Raises FeedUnavailable."""
+        ...
+
+    async def marks(self, leaderboards: Sequence[int]) -> list[bytes]:
+        """The last mark of each, settled or not: what moves with every change. Empty for one that has none. One round trip."""
+        ...
+
+    async def attend(self, process: str, watching: Mapping[int, int], *, asked: Sequence[int], life_ms: int) -> list[Attendance]:
+        """Say how many watch which leaderboards by this process, in place of what it said before, and learn of those asked for.
+
+        One round trip. What is said counts for `life_ms`; a process without watchers is forgotten at once.
+        """
         ...
 
     def ask_position(self, leaderboard: int) -> Awaitable[Position]:

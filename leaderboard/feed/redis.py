@@ -3,7 +3,11 @@
 Keys, P being the prefix. The marks, in one slot:
 - `P:{dirty}:boards`   hash leaderboard -> its latest mark, until it is settled;  `P:{dirty}:mark` the last mark given out
 - `P:{dirty}:changed`  hash leaderboard -> its latest mark
+- `P:{dirty}:scores`   hash leaderboard -> how many scores it took
 - `P:{dirty}:bell`     exists while a rank update is on its way;  `P:{dirty}:rung_at` when it last was, or is to be, due
+Who watches, in another:
+- `P:{watching}:processes`  sorted set of processes by the ms until when their word counts
+- `P:{watching}:of:{process}`  hash leaderboard -> watchers
 A leaderboard's, `P:{leaderboard}:feed:` and
 - `state`     the last State;  `position` its epoch and offset, for readers that want no more
 - `frames`    list of the last frames, contiguous, the newest at `position`
@@ -18,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State, Watermark
+from leaderboard.feed import NO_SCORES, NOWHERE, Attendance, FeedUnavailable, Frame, Position, State, Watermark
 from leaderboard.feed.asking import Asking
 from leaderboard.redis_client import Command, RedisClient, Road, Script
 
@@ -30,6 +34,7 @@ STAMP = Script(_FOLDER, "marks.lua", "stamp.lua")
 SETTLE = Script(_FOLDER, "settle.lua")
 PUBLISH = Script(_FOLDER, "publish.lua")
 SINCE = Script(_FOLDER, "since.lua")
+ATTEND = Script(_FOLDER, "attend.lua")
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +49,19 @@ class RedisFeed:
         self, server: str | Road, *, tick_ms: int, timeout_ms: int, retry_ms: int, prefix: str = "gl", history: int = HISTORY
     ) -> None:
         self._client = RedisClient(
-            server, timeout_ms=timeout_ms, retry_ms=retry_ms, unavailable=FeedUnavailable, scripts=(RING, STAMP, SETTLE, PUBLISH, SINCE)
+            server,
+            timeout_ms=timeout_ms,
+            retry_ms=retry_ms,
+            unavailable=FeedUnavailable,
+            scripts=(RING, STAMP, SETTLE, PUBLISH, SINCE, ATTEND),
         )
         self._tick = b"%d" % tick_ms
         self._history = b"%d" % history
         self._prefix = prefix.encode()
-        self._dirty, self._changed, self._mark, self._bell, self._rung_at = (
-            b"%s:{dirty}:%s" % (self._prefix, name) for name in (b"boards", b"changed", b"mark", b"bell", b"rung_at")
+        self._dirty, self._changed, self._mark, self._bell, self._rung_at, self._scores = (
+            b"%s:{dirty}:%s" % (self._prefix, name) for name in (b"boards", b"changed", b"mark", b"bell", b"rung_at", b"scores")
         )
+        self._processes = b"%s:{watching}:processes" % self._prefix
         self._positions: dict[int, Command] = {}  # how to ask for them
         self._asked: dict[int, list[asyncio.Future[Position]]] = {}  # of this turn of the loop: who waits for one
         self._asking = Asking(self._read_watermarks)
@@ -61,11 +71,12 @@ class RedisFeed:
         """How many calls found Redis away, since the start; those that the breaker refused are not counted."""
         return self._client.breaker.failures
 
-    async def mark_dirty(self, leaderboards: Sequence[int]) -> int | None:
+    async def mark_dirty(self, leaderboards: Sequence[int], *, scores: Mapping[int, int] = NO_SCORES) -> int | None:
         if not leaderboards:
             return None
-        keys = (self._dirty, self._changed, self._mark, self._bell, self._rung_at)
-        delay: int = await self._client.call(RING.command(keys, (self._tick, *(b"%d" % leaderboard for leaderboard in leaderboards))))
+        keys = (self._dirty, self._changed, self._mark, self._bell, self._rung_at, self._scores)
+        told = [b"%d" % number for leaderboard in leaderboards for number in (leaderboard, scores.get(leaderboard, 0))]
+        delay: int = await self._client.call(RING.command(keys, (self._tick, *told)))
         return None if delay < 0 else delay
 
     async def take_bell(self) -> None:
@@ -89,6 +100,22 @@ class RedisFeed:
         if found is None:
             raise FeedUnavailable("Redis did not tell the watermark")
         return found
+
+    async def marks(self, leaderboards: Sequence[int]) -> list[bytes]:
+        if not leaderboards:
+            return []
+        held = await self._client.call((b"HMGET", self._changed, *(b"%d" % leaderboard for leaderboard in leaderboards)))
+        return [mark or b"" for mark in held]
+
+    async def attend(self, process: str, watching: Mapping[int, int], *, asked: Sequence[int], life_ms: int) -> list[Attendance]:
+        name, root = process.encode(), b"%s:{watching}:of:" % self._prefix
+        said = [b"%d" % number for pair in watching.items() for number in pair]
+        boards = [b"%d" % leaderboard for leaderboard in asked]
+        commands = [ATTEND.command((self._processes, root + name), (name, root, b"%d" % life_ms, b"%d" % len(watching), *said, *boards))]
+        if boards:
+            commands.append((b"HMGET", self._scores, *boards))
+        watched, *counted = await self._client.pipeline(commands)
+        return [Attendance(count, int(scores or 0)) for count, scores in zip(watched, counted[0] if counted else (), strict=True)]
 
     def ask_position(self, leaderboard: int) -> "asyncio.Future[Position]":
         loop = asyncio.get_running_loop()

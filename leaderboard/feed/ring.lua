@@ -1,14 +1,17 @@
--- After marks.lua. Mark leaderboards as dirty and as changed, and decide who rings the bell.
--- KEYS: dirty, changed, mark, bell, rung_at (one slot)
--- ARGV: tick in ms, then leaderboards
+-- After marks.lua. Mark leaderboards as dirty and as changed, count their scores, and decide who rings the bell.
+-- KEYS: dirty, changed, mark, bell, rung_at, scores (one slot)
+-- ARGV: tick in ms, then leaderboards, each with how many scores it took
 -- Reply: in how many ms the caller is to ring, -1 if somebody else does
 local tick = tonumber(ARGV[1])
 local now = math.floor(now_us / 1000)
 
 local mark = next_mark(KEYS[3])
-for i = 2, #ARGV do
+for i = 2, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], mark)
   redis.call('HSET', KEYS[2], ARGV[i], mark)
+  if ARGV[i + 1] ~= '0' then
+    redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1])
+  end
 end
 
 -- The bell expires, so that one whose task was lost is rung again by the next mark.

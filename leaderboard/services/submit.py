@@ -257,12 +257,15 @@ class Submits:
         for outcome in landed:
             for result in outcome.results:
                 by_board[result.board].append(result)
+        scores: dict[int, int] = defaultdict(int)
+        for board, group in by_board.items():
+            scores[board.leaderboard_id] += len(group)
         if self._missed.any:
             await self._place_missed()
         # Both go out in one write, in this order: a rank update that hears of the mark finds the entries.
         placings, is_marked = await asyncio.gather(
             self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()}),
-            self._bell.try_mark_dirty([board.leaderboard_id for board in by_board]),
+            self._bell.try_mark_dirty(scores, scores=scores),
         )
         standings: dict[int, Standing] = {}
         unplaced: list[Result] = []

@@ -506,3 +506,72 @@ async def held(feed: RedisFeed) -> Position | None:
 
 def test_a_leaderboard_has_one_group() -> None:
     assert group_name(GLOBAL) == "leaderboard.7"
+
+
+# --- What people look at: scores and watchers ---------------------------------------------------------------------------
+
+
+async def test_scores_are_counted_with_the_marks_they_move(feed: RedisFeed) -> None:
+    async def counted() -> list[int]:
+        return [told.scores for told in await feed.attend("one", {}, asked=[GLOBAL, DAILY], life_ms=1_000)]
+
+    assert await counted() == [0, 0]
+    await feed.mark_dirty([GLOBAL, DAILY], scores={GLOBAL: 3, DAILY: 1})
+    await feed.mark_dirty([GLOBAL], scores={GLOBAL: 250})
+    assert await counted() == [253, 1]
+
+
+async def test_a_mark_that_no_score_made_counts_none(feed: RedisFeed) -> None:
+    await feed.mark_dirty([GLOBAL])
+    await feed.mark_dirty([GLOBAL, DAILY], scores={DAILY: 2})
+    assert [told.scores for told in await feed.attend("one", {}, asked=[GLOBAL, DAILY], life_ms=1_000)] == [0, 2]
+
+
+async def test_the_last_marks_are_told_in_the_order_asked_and_outlive_settling(feed: RedisFeed) -> None:
+    assert await feed.marks([GLOBAL, DAILY]) == [b"", b""]
+    await feed.mark_dirty([GLOBAL])
+    marks = await feed.marks([DAILY, GLOBAL])
+    assert marks[0] == b""
+    assert await feed.settle(GLOBAL, int(marks[1]))
+    assert await feed.marks([DAILY, GLOBAL]) == marks
+    assert await feed.marks([]) == []
+    assert (await feed.watermark(GLOBAL)).changed == marks[1]
+    await feed.mark_dirty([GLOBAL])
+    assert await feed.marks([GLOBAL]) != marks[1:]
+
+
+async def watching(feed: RedisFeed, process: str, watched: Mapping[int, int], *asked: int, life_ms: int = 60_000) -> list[int]:
+    return [told.watching for told in await feed.attend(process, watched, asked=asked, life_ms=life_ms)]
+
+
+async def test_watchers_of_all_processes_are_told_to_each(feed: RedisFeed) -> None:
+    assert await watching(feed, "one", {GLOBAL: 3}, GLOBAL, DAILY) == [3, 0]
+    assert await watching(feed, "two", {GLOBAL: 4, DAILY: 1}, GLOBAL, DAILY) == [7, 1]
+    assert await watching(feed, "one", {DAILY: 1}, DAILY, GLOBAL) == [2, 4], "what it said before is replaced"
+    assert await watching(feed, "three", {}, GLOBAL, DAILY) == [4, 2], "who only looks is not counted"
+    assert await watching(feed, "two", {}) == []
+    assert await watching(feed, "one", {DAILY: 1}, GLOBAL, DAILY) == [0, 1], "who has no watchers any more is forgotten at once"
+
+
+async def test_a_process_that_says_no_more_is_forgotten_with_its_keys(feed: RedisFeed, each_server: RedisServer) -> None:
+    await watching(feed, "killed", {GLOBAL: 9}, life_ms=1)
+    while each_server.command("EXISTS", "gl:{watching}:of:killed") != "0":
+        pass
+    assert await watching(feed, "one", {GLOBAL: 1}, GLOBAL) == [1]
+    assert each_server.command("ZCARD", "gl:{watching}:processes") == "1"
+    assert 0 < int(each_server.command("PTTL", "gl:{watching}:of:one")) <= 60_000
+    assert 0 < int(each_server.command("PTTL", "gl:{watching}:processes")) <= 60_000
+
+
+async def test_one_that_dies_does_not_take_the_word_of_others_along(feed: RedisFeed, each_server: RedisServer) -> None:
+    await watching(feed, "stays", {GLOBAL: 5})
+    await watching(feed, "killed", {GLOBAL: 9}, life_ms=1)
+    while each_server.command("EXISTS", "gl:{watching}:of:killed") != "0":
+        pass
+    assert await watching(feed, "one", {}, GLOBAL) == [5]
+
+
+async def test_thousands_of_boards_are_told_at_once(feed: RedisFeed) -> None:
+    many = {leaderboard: leaderboard % 7 for leaderboard in range(1, 4_001)}
+    await watching(feed, "two", {4_000: 10})
+    assert await watching(feed, "one", many, *many) == [*[many[board] for board in range(1, 4_000)], many[4_000] + 10]

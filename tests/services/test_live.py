@@ -165,3 +165,19 @@ async def test_whoever_finds_a_board_cold_rings_the_bell(
     await api.get(f"/api/v1/leaderboard/{BOARD}/top/")
     await asyncio.wait_for(rung.wait(), 5)
     assert bells == ["leaderboard.tasks.rank_update"]
+
+
+async def test_scores_are_counted_by_board_and_nothing_else_is(api: httpx.AsyncClient, cast: Cast, services: Services) -> None:
+    best, total = await id_of(services, BOARD), await id_of(services, "arcade-sum")
+
+    async def counted() -> list[int]:
+        return [told.scores for told in await services.feed.attend("one", {}, asked=[best, total], life_ms=1_000)]
+
+    scores = [{"player": f"p{number % 3}", "score": number, "leaderboards": [BOARD]} for number in range(7)]
+    await api.post("/api/v1/scores/batch/", json={"scores": scores}, headers=cast.auth)
+    await api.post("/api/v1/scores/", json={"player": "ada", "score": 1}, headers=cast.auth | {"Idempotency-Key": "one"})
+    await api.post("/api/v1/scores/", json={"player": "ada", "score": 1}, headers=cast.auth | {"Idempotency-Key": "one"})
+    assert await counted() == [8, 1]
+    await services.upkeep.sweep(now=runtime.utc_now())
+    await services.upkeep.rebuild((await services.standings.board(BOARD, season="current", now=runtime.utc_now())).id)
+    assert await counted() == [8, 1]

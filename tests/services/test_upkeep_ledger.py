@@ -54,7 +54,7 @@ async def test_a_process_that_died_between_placing_and_marking_leaves_no_board_u
     """The index is right then; who watches would not have been told."""
     await cast.services.live.update_dirty(now=runtime.utc_now())
 
-    async def died(leaderboards: object) -> None:
+    async def died(leaderboards: object, *, scores: object) -> None:
         raise RuntimeError("killed")
 
     with monkeypatch.context() as patched:
