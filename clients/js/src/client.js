@@ -170,6 +170,7 @@ export function newKey() {
 
 /** @param {{apiKey?: string, token?: string | (() => string | Promise<string>), ticket?: string}} who */
 function authorization({ apiKey, token, ticket }) {
+  /** @returns {Promise<Record<string, string>>} */
   return async () => {
     if (apiKey) return { Authorization: `Api-Key ${apiKey}` };
     if (token) return { Authorization: `Bearer ${typeof token === "function" ? await token() : token}` };

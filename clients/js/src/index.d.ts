@@ -57,19 +57,83 @@ export function relation(held: Position, arriving: Position): "next" | "known" |
 export function backoffMs(attempt: number, longestMs: number, random?: number): number;
 export function newKey(): string;
 
-export interface ConnectionOptions {
+/** "auto" is a WebSocket, and server-sent events where two in a row did not open; WebSocket is tried again later. */
+export type Transport = "auto" | "websocket" | "sse";
+
+export interface SocketOptions {
   /** where the service is; a page's own origin if left out */
   url?: string;
   /** opens private boards */
   ticket?: string;
+  /** for hosts that have none of their own, such as Node before 22 */
   WebSocket?: typeof globalThis.WebSocket;
+  onState?: (state: State) => void;
 }
 
-export interface FeedOptions extends ConnectionOptions {
+export interface ConnectionOptions extends SocketOptions {
+  transport?: Transport;
+  /** what streams of events are read with */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** The rows around one player: the one that is named, or the one whose credential this is. Empty: nobody's. */
+export interface Viewport {
+  /** rows on either side, 1 to 10; 3 if left out */
+  around?: number;
+  player?: string;
+  own?: boolean;
+}
+
+/** How many watch the board and how fast it is played. */
+export interface Pulse {
+  type: "pulse";
+  leaderboard: string;
+  watching: number;
+  /** null while it is not known yet */
+  scores_per_minute: number | null;
+}
+
+/** Where the followed player stands; one who is not ranked has no rank and no entries. */
+export interface AroundMessage {
+  type: "around";
+  leaderboard: string;
+  season: string;
+  player: string;
+  rank: number | null;
+  total: number;
+  entries: Row[];
+}
+
+export interface Who {
+  player: string;
+  name: string;
+}
+
+/** The followed player's rank changed because others passed it or were passed; the nearest first, those in view only. */
+export interface OvertakeMessage {
+  type: "overtake";
+  leaderboard: string;
+  season: string;
+  player: string;
+  rank: number;
+  previous_rank: number;
+  passed_by: Who[];
+  passed: Who[];
+}
+
+export interface WatchEvents extends Viewport {
+  /** ask for the pulse */
+  pulse?: boolean;
+  onPulse?: (pulse: Pulse) => void;
+  onAround?: (around: AroundMessage) => void;
+  /** before the `onAround` that it belongs to */
+  onOvertake?: (overtake: OvertakeMessage) => void;
+}
+
+export interface FeedOptions extends ConnectionOptions, WatchEvents {
   board: string;
   top: number;
-  onFrame: (frame: Frame) => void;
-  onState: (state: State) => void;
+  onFrame?: (frame: Frame) => void;
 }
 
 export class Feed {
@@ -77,6 +141,7 @@ export class Feed {
   start(): void;
   stop(): void;
   watch(top: number): void;
+  follow(viewport: Viewport): void;
   nudge(): void;
 }
 
@@ -87,11 +152,10 @@ export interface Standings {
   position: Position;
 }
 
-export interface LiveBoardOptions extends ConnectionOptions {
+export interface LiveBoardOptions extends ConnectionOptions, WatchEvents {
   board: string;
   top?: number;
   onChange?: (standings: Standings) => void;
-  onState?: (state: State) => void;
 }
 
 export class LiveBoard {
@@ -101,6 +165,24 @@ export class LiveBoard {
   start(): this;
   stop(): void;
   watch(top: number): void;
+  follow(viewport: Viewport): void;
+  nudge(): void;
+}
+
+export interface WatchOptions extends WatchEvents {
+  /** rows wanted, 10 if left out */
+  top?: number;
+  onFrame?: (frame: Frame) => void;
+  /** this board is not shown to us, and is not asked for again */
+  onRefused?: (refusal: { code: string; detail: string }) => void;
+}
+
+export class Boards {
+  constructor(options?: SocketOptions);
+  /** One watch of a board; what it returns ends it. */
+  watch(board: string, options?: WatchOptions): () => void;
+  start(): this;
+  stop(): void;
   nudge(): void;
 }
 

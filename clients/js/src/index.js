@@ -1,6 +1,7 @@
 // @ts-check
 /** Everything that a game or a page needs; see README.md. */
 export { backoffMs } from "./backoff.js";
+export { Boards } from "./boards.js";
 export { Client, LeaderboardError, NoAnswer, newKey } from "./client.js";
 export { Feed } from "./feed.js";
 export { LiveBoard } from "./live.js";

@@ -5,7 +5,7 @@ import { applyDelta, roundUp } from "./rows.js";
 
 /**
  * @typedef {import("./rows.js").Row} Row
- * @typedef {import("./feed.js").State} State
+ * @typedef {import("./connection.js").State} State
  * @typedef {import("./feed.js").Snapshot | import("./feed.js").DeltaFrame} Frame
  *
  * @typedef {object} Standings
@@ -23,19 +23,12 @@ export class LiveBoard {
   #feed;
 
   /**
-   * @param {object} options what `Feed` takes, but
-   * @param {string} options.board slug
-   * @param {number} [options.top] rows wanted, 1 to 100
-   * @param {string} [options.url]
-   * @param {string} [options.ticket]
-   * @param {typeof WebSocket} [options.WebSocket]
-   * @param {(standings: Standings) => void} [options.onChange] after each frame
-   * @param {(state: State) => void} [options.onState]
+   * @param {Omit<import("./feed.js").FeedOptions, "top" | "onFrame"> & {top?: number, onChange?: (standings: Standings) => void}} options
+   *   what `Feed` takes, but: `top` is the rows wanted, 1 to 100; `onChange` is called after each frame
    */
-  constructor({ board, top = 10, onChange = () => {}, onState = () => {}, ...connection }) {
+  constructor({ top = 10, onChange = () => {}, onState = () => {}, ...feed }) {
     this.#feed = new Feed({
-      ...connection,
-      board,
+      ...feed,
       top: roundUp(top),
       onFrame: (frame) => onChange((this.standings = this.#after(frame))),
       onState: (state) => onState((this.state = state)),
@@ -55,6 +48,11 @@ export class LiveBoard {
   /** @param {number} top */
   watch(top) {
     this.#feed.watch(roundUp(top));
+  }
+
+  /** @param {import("./channel.js").Viewport} viewport whose neighbourhood is told to `onAround`; `{}` for nobody's */
+  follow(viewport) {
+    this.#feed.follow(viewport);
   }
 
   /** The page is back or the network is: see `Feed.nudge`. */
