@@ -186,6 +186,35 @@ export class Boards {
   nudge(): void;
 }
 
+export interface LeadEvent extends Who {
+  kind: "lead";
+  score: number;
+  /** who led before; null on an empty board */
+  from: Who | null;
+}
+
+export interface OvertakeEvent extends Who {
+  kind: "overtake";
+  rank: number;
+  previousRank: number;
+  /** the one right behind it first */
+  passed: Who[];
+}
+
+export interface EnteredEvent extends Who {
+  kind: "entered";
+  rank: number;
+}
+
+export interface LeftEvent extends Who {
+  kind: "left";
+}
+
+export type BoardEvent = LeadEvent | OvertakeEvent | EnteredEvent | LeftEvent;
+
+/** What happened between two standings of the same board, size and season; one event a player, the most important first. */
+export function eventsBetween(old: readonly Row[], next: readonly Row[]): BoardEvent[];
+
 export interface Submission {
   score: number;
   subscore?: number;

@@ -3,6 +3,7 @@
 export { backoffMs } from "./backoff.js";
 export { Boards } from "./boards.js";
 export { Client, LeaderboardError, NoAnswer, newKey } from "./client.js";
+export { eventsBetween } from "./events.js";
 export { Feed } from "./feed.js";
 export { LiveBoard } from "./live.js";
 export { SubmitQueue } from "./queue.js";
