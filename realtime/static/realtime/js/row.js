@@ -36,6 +36,7 @@ export class RowView {
   constructor(row, counters) {
     this.#counters = counters;
     this.element = element("tr", "row", "row");
+    this.element.dataset.player = row.player;
     const rank = this.element.appendChild(element("td", "rank", "cell"));
     this.#rank = rank.appendChild(element("span", "plate"));
     this.#movement = rank.appendChild(element("span", "movement"));
