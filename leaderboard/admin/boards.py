@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from kombu.exceptions import OperationalError
@@ -18,7 +20,8 @@ from leaderboard.domain.score import BoardId
 from leaderboard.domain.season import Schedule, parse_schedule, season_label
 from leaderboard.index import IndexCold
 from leaderboard.models import Game, Leaderboard
-from leaderboard.services import Services
+from leaderboard.services import Services, publishing
+from leaderboard.services.tokens import Tokens
 
 RESETS_SHOWN = 10
 UNKNOWN = "?"
@@ -65,7 +68,29 @@ class LeaderboardAdmin(Quick):
     list_select_related = ("game",)
     list_filter = ("game", "operator", "is_active")
     search_fields = ("slug", "title")
-    actions = ("clear_cache", "warm_cache", "rebuild_index")
+    actions = ("overlay_address", "clear_cache", "warm_cache", "rebuild_index")
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        """A private leaderboard is shown to others by a key that is made for it."""
+        return request.user.has_perm("leaderboard.add_apikey")
+
+    @admin.action(description="Overlay address of the chosen leaderboards", permissions=["publish"])
+    def overlay_address(self, request: HttpRequest, chosen: QuerySet[Leaderboard]) -> HttpResponse | None:
+        """In the answer itself: a redirect would need the tickets kept somewhere in between."""
+        boards = [board for board in chosen if board.is_active]
+        if self._told_why_not(request, [board.slug for board in boards]):
+            return None
+        overlays = [self._overlay(request, board) for board in boards]
+        context = {**self.admin_site.each_context(request), "title": "Overlays", "opts": self.opts, "overlays": overlays}
+        return TemplateResponse(request, "staff/overlays.html", context, headers={"Cache-Control": "no-store"})
+
+    def _overlay(self, request: HttpRequest, board: Leaderboard) -> dict[str, Any]:
+        address = request.build_absolute_uri(reverse("overlay", args=[board.slug]))
+        if board.is_public:
+            return {"board": board, "address": address, "made": None}
+        made = publishing.publish(board.slug, tokens=Tokens(settings.SECRET_KEY), now=runtime.utc_now())
+        self.log_change(request, board, f"Overlay address, by the API key {made.key_prefix}")
+        return {"board": board, "address": f"{address}#ticket={made.ticket}", "made": made}
 
     @admin.action(description="Clear the cache of the chosen leaderboards", permissions=["change"])
     def clear_cache(self, request: HttpRequest, chosen: QuerySet[Leaderboard]) -> None:

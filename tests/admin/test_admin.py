@@ -172,6 +172,34 @@ async def test_a_key_is_rotated_and_revoked(staff: Browser, cast: Cast) -> None:
     assert await sync_to_async(ApiKey.objects.filter(pk__in=[old.pk, successor.pk], revoked_at=None).exists)() is False
 
 
+# --- Overlays ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_private_boards_overlay_has_its_ticket_shown_once_and_a_public_ones_has_none(staff: Browser, cast: Cast) -> None:
+    await cast.board("arcade-secret", is_public=False)
+    boards = await sync_to_async(lambda: dict(Leaderboard.objects.values_list("slug", "pk")))()
+    page = await act(staff, "leaderboard/leaderboard", "overlay_address", boards["arcade-secret"], boards["arcade-best"])
+    assert page.status_code == 200
+    assert "no-store" in page.headers["Cache-Control"]
+    assert "http://localhost/overlay/arcade-best/<" in page.text
+    ticket = re.findall(r"http://localhost/overlay/arcade-secret/#ticket=([\w.-]+)<", page.text)[0]
+    key = await sync_to_async(ApiKey.objects.get)(name="Overlays of arcade-secret")
+    assert (key.scopes, key.prefix in page.text) == (["boards:read"], True)
+    for path in ("", f"{boards['arcade-secret']}/change/", f"{boards['arcade-secret']}/history/"):
+        assert ticket not in (await staff.get(f"/admin/leaderboard/leaderboard/{path}")).text
+    assert key.prefix in (await staff.get(f"/admin/leaderboard/leaderboard/{boards['arcade-secret']}/history/")).text
+
+
+async def test_who_may_make_no_key_publishes_no_board(browser: Browser, hire: Hire, cast: Cast) -> None:
+    await cast.board("arcade-secret", is_public=False)
+    await hire("di", "view_leaderboard", "change_leaderboard")
+    await browser.sign_in("di")
+    board = await sync_to_async(Leaderboard.objects.get)(slug="arcade-secret")
+    page = await act(browser, "leaderboard/leaderboard", "overlay_address", board.pk)
+    assert "ticket=" not in page.text
+    assert not await sync_to_async(ApiKey.objects.filter(name__startswith="Overlays").exists)()
+
+
 # --- Players -------------------------------------------------------------------------------------------------------------
 
 
