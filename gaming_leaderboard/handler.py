@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from corsheaders.middleware import CorsMiddleware
@@ -26,7 +25,7 @@ from django.urls import Resolver404, get_resolver
 from gaming_leaderboard.pages import protect
 from leaderboard import metrics
 from leaderboard.api import limits, problems, proxies, routes, versions
-from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Told, headers_of, in_a_task
+from leaderboard.api.request import Answer, ApiRequest, Header, Receive, Scope, Send, TalkResponse, Told, headers_of, in_a_task
 from leaderboard.domain.errors import (
     BodyTooLarge,
     HeadersTooLarge,
@@ -40,10 +39,8 @@ from leaderboard.domain.errors import (
 
 log = logging.getLogger(__name__)
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-PREFIXES = ("/api/", "/livez", "/readyz", "/metrics")
+PREFIXES = ("/api/", "/sse/", "/livez", "/readyz", "/metrics")
+HAND_OVER = "gaming_leaderboard.hand_over"  # in a scope's extensions: to whom our server leaves the connection of a `Talk`
 READ_S = 30.0  # how long a request may take to come in; the largest has a few MB
 TARGET_LIMIT = 8 * 1024  # bytes of path and query: a hundred names at their longest would be more than any proxy passes on
 HEAD_LIMIT = 32 * 1024  # bytes of target, names and values: cookies and a token are a few KiB
@@ -102,7 +99,7 @@ class ApiHandler:
         )
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.begin(request, partial(_settle, future), refused=body if isinstance(body, Refusal) else None)
-        await _send(request, await future, receive, send)
+        await _send(request, await future, scope, receive, send)
 
     def _go_on(self, request: ApiRequest, finish: Told) -> None:
         found = routes.find(request.method, request.path)
@@ -134,7 +131,7 @@ class ApiHandler:
             return
         answer = outcome if isinstance(outcome, Answer) else self._problem(request, outcome)
         if request.bucket is not None:
-            answer = Answer(answer.status, answer.body, answer.headers + request.bucket.headers(), answer.stream)
+            answer = Answer(answer.status, answer.body, answer.headers + request.bucket.headers(), answer.stream, answer.talk)
         if b"origin" in request.headers:
             answer = self._with_cors(request, answer)
         if self._end_of_version_1 and versions.is_version_1(request):
@@ -184,7 +181,8 @@ class ApiHandler:
             told(Answer(response.status_code, b"", _headers(response), _pieces(response)))
         elif isinstance(response, HttpResponse):
             await sync_to_async(response.close, thread_sensitive=True)()
-            told(Answer(response.status_code, response.content, _headers(response)))
+            talk = response.talk if isinstance(response, TalkResponse) else None
+            told(Answer(response.status_code, response.content, _headers(response), talk=talk))
 
     async def _view(self, request: ApiRequest, page: HttpRequest) -> HttpResponseBase:
         try:
@@ -265,13 +263,22 @@ async def _pieces(response: StreamingHttpResponse) -> AsyncGenerator[bytes, None
         await sync_to_async(response.close, thread_sensitive=True)()
 
 
-async def _send(request: ApiRequest, answer: Answer, receive: Receive, send: Send) -> None:
+async def _send(request: ApiRequest, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
     headers = [*answer.headers, (b"x-request-id", request.request_id.encode())]
+    hand_over = (scope.get("extensions") or {}).pop(HAND_OVER, None)  # left there it is a circle, which outlives the request
     if answer.status == REQUEST_TIMEOUT:
         headers.append((b"connection", b"close"))  # the rest may come at any time: it is no next request
-    if answer.stream is None and answer.status not in WITHOUT_BODY:
+    if answer.talk is not None and hand_over is not None:
+        headers.append((b"connection", b"close"))
+    if answer.stream is None and answer.talk is None and answer.status not in WITHOUT_BODY:
         headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    if answer.talk is not None:
+        if hand_over is None:
+            await answer.talk.over_asgi(receive, send)
+        else:
+            hand_over(answer.talk)
+        return
     if answer.stream is not None and request.method != "HEAD":
         await _send_stream(answer.stream, receive, send)
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gaming_leaderboard.handler import (
+    HAND_OVER,
     HEAD_LIMIT,
     HEADERS_LIMIT,
     PREFIXES,
@@ -33,7 +34,7 @@ from gaming_leaderboard.handler import (
     too_large,
 )
 from leaderboard.api import problems, proxies
-from leaderboard.api.request import Answer, ApiRequest, Header, Scope, headers_of, in_a_task
+from leaderboard.api.request import Answer, ApiRequest, Header, Scope, Talk, headers_of, in_a_task
 from leaderboard.domain.errors import HeadersTooLarge, InternalError, Refusal
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 READ_LIMIT = 16 * 1024 * 1024  # bytes of one request, of which most are thrown away: past it the connection is closed
 
 _PREFIXES = tuple(prefix.encode() for prefix in PREFIXES)
+_TALKING = b"/sse/"
 _LEAVE_TO_ASGI = frozenset((b"cookie", b"expect", b"upgrade"))
 _NOT_IN_A_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -111,6 +113,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, lines, expect
         self.scope["headers"] = lines
+        if url.startswith(_TALKING):
+            self.scope["extensions"] = {HAND_OVER: self.hand_over}  # type: ignore[dict-item]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -152,6 +156,17 @@ class HttpProtocol(HttpToolsProtocol):
                 "server": self.server,
             }
         )
+
+    def hand_over(self, talk: Talk) -> None:
+        """Leave the rest of the answer under way to `talk`, and the connection with it: it was the last request here."""
+        if self.cycle.disconnected or self.transport.is_closing():
+            talk.abandon()
+            return
+        self.cycle.disconnected = True  # uvicorn's has nothing more to say
+        self._stop_timer()
+        self.flow.resume_reading()  # else nobody hears when the client leaves
+        self.connections.discard(self)
+        talk.take_over(self.transport, self.connections, paused=self.flow.write_paused)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -264,7 +279,10 @@ class Exchange:
         protocol = self._protocol
         if self.disconnected or protocol.transport.is_closing():
             self.response_complete = True
+            if answer.talk is not None:
+                answer.talk.abandon()
             return
+        self.keep_alive = self.keep_alive and answer.talk is None
         try:
             head = self._head(answer)
         except ValueError:
@@ -275,6 +293,9 @@ class Exchange:
             self._streaming = in_a_task(self._write_stream(head, answer.stream), self._broke_off, timeout_s=None)
             return
         protocol.transport.write(head if self._request.method == "HEAD" else head + answer.body)
+        if answer.talk is not None:
+            protocol.hand_over(answer.talk)
+            return
         self._end()
 
     async def _write_stream(self, head: bytes, stream: AsyncGenerator[bytes, None]) -> None:
@@ -318,7 +339,7 @@ _REFUSED: list[bytes] = []
 
 
 def _length(answer: Answer) -> bytes:
-    if answer.stream is not None:
+    if answer.stream is not None or answer.talk is not None:
         return b"transfer-encoding: chunked\r\n"
     return b"" if answer.status in WITHOUT_BODY else b"content-length: %d\r\n" % len(answer.body)
 

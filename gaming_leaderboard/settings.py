@@ -103,7 +103,7 @@ DEBUG = _one_of("DEBUG", default="false", choices=("true", "false", "1", "0", "T
 SECRET_KEY = env.str("SECRET_KEY", default="") or _generated_secret()
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
 CORS_ALLOWED_ORIGINS = _list("CORS_ALLOWED_ORIGINS")
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "x-request-id"]
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "last-event-id", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
     "Deprecation",
     "Idempotency-Replayed",

@@ -17,4 +17,5 @@
 - `session`    one socket's conversation
 - `desk`       who may hand in scores, and the road to the services
 - `consumers`  sockets as ASGI sees them
+- `sse`        the same by HTTP answers, for who can't have a socket
 """

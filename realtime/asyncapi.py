@@ -79,6 +79,9 @@ _COMMANDS_SAY = {
 }
 MESSAGES = (wire.Snapshot, wire.DeltaMessage, Heartbeat, Status, Pong, Submitted, Error, Bye)
 
+EVENTS = tuple(message for message in MESSAGES if message not in (Pong, Submitted))  # who sends nothing gets no answers
+
+_SINCE: Json = {"type": "string", "description": "The last event's id, <epoch>:<offset>; the header Last-Event-ID goes before it."}
 _TOP: Json = {"type": "integer", "minimum": 1, "maximum": TOPS[-1], "description": f"Rounded up to one of {', '.join(map(str, TOPS))}."}
 _VIEWPORT: Json = {
     "around": {"type": "integer", "minimum": 1, "maximum": AROUND_MAX, "description": "Rows on either side; with either player or own."},
@@ -115,6 +118,13 @@ def document() -> Json:
                 "messages": _refs("messages", (*COMMANDS, *MESSAGES)),
                 "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": _WANTED["address"]}}},
             },
+            "events": {
+                "address": "/sse/leaderboard/{board}/",
+                "description": "The same by server-sent events, where no WebSocket gets through. A refusal is a problem document.",
+                "parameters": {"board": {"description": "A leaderboard's slug"}},
+                "messages": _refs("messages", EVENTS),
+                "bindings": {"http": {"method": "GET", "query": {"type": "object", "properties": _WANTED["address"] | {"since": _SINCE}}}},
+            },
         },
         "operations": {
             f"{verb}_{channel}": {
@@ -122,8 +132,9 @@ def document() -> Json:
                 "channel": {"$ref": f"#/channels/{channel}"},
                 "messages": [{"$ref": f"#/channels/{channel}/messages/{_tag(struct)}"} for struct in structs],
             }
-            for channel in ("socket", "board")
-            for verb, action, structs in (("command", "receive", COMMANDS), ("tell", "send", MESSAGES))
+            for channel, known in (("socket", MESSAGES), ("board", MESSAGES), ("events", EVENTS))
+            for verb, action, structs in (("command", "receive", COMMANDS), ("tell", "send", known))
+            if not (channel == "events" and structs is COMMANDS)
         },
         "components": {"messages": {_tag(struct): _message(struct) for struct in (*COMMANDS, *MESSAGES)}, "schemas": _schemas()},
         "x-close-codes": {str(int(code)): {"retry": code.retry, "codes": _codes(code)} for code in CloseCode},

@@ -43,18 +43,18 @@ class Standing:
 
     def message(self, top: int) -> Message:
         if top not in self._messages:
-            self._messages[top] = Message(wire.state_text(self._slug, self.state, top=top).encode())
+            self._messages[top] = Message(wire.state_text(self._slug, self.state, top=top).encode(), self.state.position)
         return self._messages[top]
 
 
 class Messages(dict[int, Message]):
     """By size, each framed when first asked for."""
 
-    def __init__(self, texts: dict[int, str]) -> None:
-        self._texts = texts
+    def __init__(self, texts: dict[int, str], position: Position) -> None:
+        self._texts, self._position = texts, position
 
     def __missing__(self, top: int) -> Message:
-        self[top] = message = Message(self._texts[top].encode())
+        self[top] = message = Message(self._texts[top].encode(), self._position)
         return message
 
 
@@ -66,7 +66,7 @@ class Parcel:
     def __init__(self, frame: Frame) -> None:
         self.epoch, self.offset = frame.epoch, frame.offset
         self.before, self.after = Position(frame.epoch, frame.offset - 1), Position(frame.epoch, frame.offset)
-        self.messages = Messages(frame.texts)
+        self.messages = Messages(frame.texts, self.after)
 
 
 class Board:

@@ -187,7 +187,7 @@ class Desk:
         except DisallowedHost:
             return False
         # Behind a proxy that does not say so, a secure page comes as plain ws; a plain page must not use a secure one's socket.
-        schemes = ("https",) if scope.get("scheme") == "wss" else ("http", "https")
+        schemes = ("https",) if scope.get("scheme") in ("wss", "https") else ("http", "https")
         return parts.scheme in schemes and parts.netloc.lower() == host.lower()
 
 

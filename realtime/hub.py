@@ -214,7 +214,7 @@ class Hub:
         board.subscriptions[outbox] = subscription
         if not self.live and board.offline is not None:
             subscription.position = board.offline.state.position
-            outbox.push(board.offline.message(subscription.top).payload)
+            outbox.push_message(board.offline.message(subscription.top))
         else:
             outbox.owe(subscription)
 
@@ -366,8 +366,11 @@ class Hub:
     def _forget(self, board: Board, gone: Refusal) -> None:
         """The leaderboard is no more: its watchers are told and watch it no longer."""
         for outbox in list(board.subscriptions):
-            outbox.push(error_text(gone, leaderboard=board.info.slug))
             self.unsubscribe(outbox, board.info.slug)
+            if outbox.of_one_board:
+                outbox.refuse(gone, leaderboard=board.info.slug)
+            else:
+                outbox.push(error_text(gone, leaderboard=board.info.slug))
 
     # --- Polling, and Redis away ---------------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ class Outbox:
         "_told_live",
         "bearer",
         "closing",
+        "of_one_board",
         "subscriptions",
         "wire",
     )
@@ -44,6 +45,7 @@ class Outbox:
         self.subscriptions: dict[str, Subscription] = {}  # by slug
         self.bearer: Bearer | None = None  # who submits and watches private boards, if anybody
         self.closing = False
+        self.of_one_board = False  # takes no commands: when its board is gone there is nothing to stay for
         self._is_live = is_live
         self._told_live = True
         self._counters = counters
@@ -59,14 +61,19 @@ class Outbox:
 
     def push(self, text: bytes) -> None:
         """Queue a reply; when the queue is full it is dropped and counted."""
+        self.push_message(Message(text))
+
+    def push_message(self, message: Message) -> None:
         if self.waiting >= self._options.replies:
             self._counters.sends_dropped += 1
         else:
-            self.answer(text)
+            self._queue(message)
 
     def answer(self, text: bytes) -> None:
         """Queue a reply that must not be dropped: whoever asks for these has a bound of its own."""
-        message = Message(text)
+        self._queue(Message(text))
+
+    def _queue(self, message: Message) -> None:
         if self.wire.ready:
             self.wire.write(message)
             self._counters.messages_sent += 1

@@ -1,12 +1,13 @@
-"""The pages."""
+"""The pages, and the boards by server-sent events."""
 
 from django.urls import path
 
-from realtime import overlay, views
+from realtime import overlay, sse, views
 
 urlpatterns = [
     path("", views.board, name="home"),
     path("embed.js", views.embed, name="embed"),
     path("boards/<slug:slug>/", views.board, name="board"),
     path("overlay/<slug:slug>/", overlay.overlay, name="overlay"),
+    path("sse/leaderboard/<str:board>/", sse.Events.as_view()),
 ]

@@ -1,10 +1,12 @@
-"""How texts get to a client, in two ways that behave the same.
+"""How texts get to a client, in ways that behave the same.
 
 A wire takes a message only while it is `ready`, and says when it is again. So nothing waits in it but what the network has
 not taken yet, and whoever has more to say (the outbox) decides then what is still worth saying.
 
 - `AsgiWire` works on every server: a task of the socket's own awaits ASGI's `send`, one message at a time.
 - `realtime.server.DirectWire` writes to the transport of our own server: no task, no await.
+
+`realtime.sse` has one of either kind for server-sent events.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from leaderboard.domain.errors import BadMessage
+from leaderboard.feed import Position
 from realtime.frames import Opcode, frame
 from realtime.limits import Options
 
@@ -20,13 +23,33 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Message:
-    """A text, encoded and framed once for however many sockets."""
+    """A text, encoded and framed once for however many clients. A frame of a board says where that brings the watcher."""
 
-    __slots__ = ("framed", "payload")
+    __slots__ = ("_chunk", "_position", "framed", "payload")
 
-    def __init__(self, payload: bytes) -> None:
+    def __init__(self, payload: bytes, position: Position | None = None) -> None:
         self.payload = payload
         self.framed = frame(Opcode.TEXT, payload)
+        self._position = position
+        self._chunk: bytes | None = None
+
+    @property
+    def event(self) -> bytes:
+        """As a server-sent event. JSON has no line breaks but those that are escaped."""
+        name = b"" if self._position is None else b"id: %b:%d\n" % (self._position.epoch.encode(), self._position.offset)
+        return b"%bdata: %b\n\n" % (name, self.payload)
+
+    @property
+    def chunk(self) -> bytes:
+        """The event as a chunk of an HTTP/1.1 body; made when it is first asked for: most messages go to sockets only."""
+        if self._chunk is None:
+            self._chunk = chunk(self.event)
+        return self._chunk
+
+
+def chunk(piece: bytes) -> bytes:
+    """A piece of an HTTP/1.1 body whose length nobody knows."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 class Listener(Protocol):
@@ -156,7 +179,7 @@ class AsgiWire:
         while not self._gone:
             message, self._next = self._next, None
             if message is not None:
-                await self._send({"type": "websocket.send", "text": message.payload.decode()})
+                await self._send(self._said(message))
             if self._closing is not None:
                 return
             if message is not None:
@@ -169,7 +192,13 @@ class AsgiWire:
     async def _part(self, code: int, reason: str, last_word: Message) -> None:
         try:
             async with asyncio.timeout(self._options.close_grace_s):
-                await self._send({"type": "websocket.send", "text": last_word.payload.decode()})
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                await self._send(self._said(last_word))
+                await self._send(self._closed(code, reason))
         except (OSError, RuntimeError):  # a timeout is an OSError too: it is gone or will not listen
             return
+
+    def _said(self, message: Message) -> dict[str, Any]:
+        return {"type": "websocket.send", "text": message.payload.decode()}
+
+    def _closed(self, code: int, reason: str) -> dict[str, Any]:
+        return {"type": "websocket.close", "code": code, "reason": reason}

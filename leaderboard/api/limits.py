@@ -1,4 +1,4 @@
-"""The door of the API: every request under /api/ takes a token from the bucket of who asks before anything is done for it."""
+"""The door of the API: every request under /api/ and /sse/ takes a token from the bucket of who asks before anything is done for it."""
 
 import re
 from collections.abc import Coroutine
@@ -52,7 +52,7 @@ def class_of(method: str, path: str) -> str | None:
     """The class of a route; None for what is no API, such as health."""
     found = _PATH.fullmatch(path)
     if found is None:
-        return READ if path.startswith("/api/") else None
+        return READ if path.startswith(("/api/", "/sse/")) else None  # a stream counts once, when it is opened
     if found[1] == "auth":
         return AUTH
     if method in _READING:

@@ -23,6 +23,7 @@ STATUS: dict[type[Refusal], int] = {
     errors.Forbidden: 403,
     errors.SignatureRequired: 403,
     errors.CsrfFailed: 403,
+    errors.OriginNotAllowed: 403,
     errors.PlayerNotAllowed: 403,
     errors.AuthoritativeBoard: 403,
     errors.NotFound: 404,

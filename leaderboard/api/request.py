@@ -12,13 +12,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from itertools import count
 from secrets import token_hex
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
 
 from leaderboard.throttle.redis import Bucket
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON: tuple[Header, ...] = ((b"content-type", b"application/json"),)
@@ -30,13 +33,30 @@ _numbers = count()
 _tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
 
 
+class Talk(Protocol):
+    """Who goes on with the body of an answer, in pieces of its own, for as long as both sides like. One of these is called, once."""
+
+    async def over_asgi(self, receive: Receive, send: Send) -> None:
+        """After the head; returns when all is said, or the client gone."""
+        ...
+
+    def take_over(self, transport: asyncio.Transport, connections: set[Any], *, paused: bool) -> None:
+        """Be the transport's protocol, in one of the server's `connections`. The body is in chunks. `paused`: it takes no more for now."""
+        ...
+
+    def abandon(self) -> None:
+        """The client is gone already."""
+        ...
+
+
 class Answer(NamedTuple):
-    """`headers` are lower case; the lane adds length and request id. With a `stream` the body comes from there, in pieces."""
+    """`headers` are lower case; the lane adds length and request id. A body in pieces comes from a `stream`, or a `talk` says it."""
 
     status: int
     body: bytes
     headers: tuple[Header, ...] = JSON
     stream: AsyncGenerator[bytes, None] | None = None
+    talk: Talk | None = None
 
 
 Told = Callable[[Answer | BaseException], None]
@@ -49,6 +69,14 @@ class DjangoApiRequest(ASGIRequest):
         super().__init__(scope, io.BytesIO(request.body))
         self.api = request
         self.request_id = request.request_id
+
+
+class TalkResponse(HttpResponse):
+    """A view's response that a talk goes on with; without one a head."""
+
+    def __init__(self, talk: Talk | None, **options: Any) -> None:
+        super().__init__(**options)
+        self.talk = talk
 
 
 class ApiRequest:

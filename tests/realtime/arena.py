@@ -297,20 +297,24 @@ class NoDesk:
 class Server:
     """A real uvicorn on a free port, in this loop, with small socket buffers so that a slow reader shows soon.
 
-    `ws` is its WebSocket class: with our own the sockets are taken over, with uvicorn's they are ASGI's to the end.
+    `ws` is its WebSocket class: with our own the sockets are taken over, with uvicorn's they are ASGI's to the end. `http` likewise;
+    `api` is the handler that ours goes to.
     """
 
-    def __init__(self, application, *, ws=OURS):
+    def __init__(self, application, *, ws=OURS, http="auto", api=None):
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         self.port = self._socket.getsockname()[1]
-        self._config = uvicorn.Config(application, ws=ws, lifespan="off", log_config=None, log_level="warning", timeout_graceful_shutdown=1)
+        known = {"lifespan": "off", "log_config": None, "log_level": "warning", "timeout_graceful_shutdown": 1}
+        self._config = uvicorn.Config(application, ws=ws, http=http, **known)
+        self._state = {} if api is None else {"api": api}
         self.uvicorn = uvicorn.Server(self._config)
 
     async def start(self):
         """Without uvicorn's signal handlers, and without its loop that looks ten times a second whether to stop."""
         self._config.load()
         self.uvicorn.lifespan = self._config.lifespan_class(self._config)
+        self.uvicorn.lifespan.state.update(self._state)
         await self.uvicorn.startup(sockets=[self._socket])
 
     async def stop(self):

@@ -26,8 +26,18 @@ EXAMPLES = [
 @pytest.mark.parametrize("kind", message_types())
 def test_every_message_is_in_the_document(kind):
     assert kind in DOCUMENT["components"]["messages"]
-    for channel in DOCUMENT["channels"].values():
-        assert kind in channel["messages"]
+    for channel in ("socket", "board"):
+        assert kind in DOCUMENT["channels"][channel]["messages"]
+
+
+def test_events_are_what_is_said_to_who_says_nothing():
+    told = {
+        name: {ref["$ref"].rpartition("/")[2] for ref in DOCUMENT["operations"][f"tell_{name}"]["messages"]}
+        for name in ("socket", "events")
+    }
+    assert told["socket"] - told["events"] == {"pong", "submitted"}
+    assert DOCUMENT["channels"]["events"]["messages"].keys() == told["events"]
+    assert "command_events" not in DOCUMENT["operations"]
 
 
 def test_commands_are_received_and_messages_are_sent():

@@ -1,0 +1,98 @@
+"""Server-sent events as a browser reads them, over a plain connection, so that a test may also read slowly or not at all."""
+
+import asyncio
+import json
+import socket
+from contextlib import asynccontextmanager, suppress
+
+from tests.realtime.arena import PATIENCE_S, Watcher
+
+
+class EventStream(Watcher):
+    """An answer: its status and headers, and then every event, checked as a socket's messages are."""
+
+    def __init__(self, reader, writer):
+        super().__init__()
+        self._reader, self._writer = reader, writer
+        self.status, self.headers = 0, {}
+        self.retry_ms = None
+        self.last_id = ""
+        self.texts = []  # of the events' data
+
+    async def head(self):
+        async with asyncio.timeout(PATIENCE_S):
+            first, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        self.status = int(first.split(" ")[1])
+        self.headers = dict(line.lower().split(": ", 1) for line in lines if line)
+        return self
+
+    async def problem(self):
+        return json.loads(await self._reader.readexactly(int(self.headers["content-length"])))
+
+    async def next(self, kind=None):
+        """The next message (of that type)."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                fields = await self._event()
+                if fields is None:
+                    raise EOFError
+                if "retry" in fields:
+                    self.retry_ms = int(fields["retry"])
+                if "data" in fields:
+                    message = self._take_event(fields)
+                    if kind in (None, message["type"]):
+                        return message
+
+    async def until(self, condition):
+        while not condition():
+            await self.next()
+
+    async def rest(self):
+        """The types of all that comes until the server has said that this is all."""
+        seen = len(self.messages)
+        with suppress(EOFError):
+            while True:
+                await self.next()
+        return [message["type"] for message in self.messages[seen:]]
+
+    def cut(self):
+        self._writer.transport.abort()
+
+    def _take_event(self, fields):
+        self.texts.append(fields["data"])
+        message = self.take(fields["data"])
+        numbered = message["type"] in ("snapshot", "delta")
+        assert ("id" in fields) == numbered
+        if numbered:
+            self.last_id = fields["id"]
+            assert self.last_id == f"{message['epoch']}:{message['offset']}"
+        return message
+
+    async def _event(self):
+        """One chunk is one event here: it goes out at once and whole. None for the last chunk."""
+        size = int(await self._reader.readline(), 16)
+        body = await self._reader.readexactly(size)
+        assert await self._reader.readexactly(2) == b"\r\n"
+        if not size:
+            return None
+        assert body.endswith(b"\n\n")
+        lines = body.decode().removesuffix("\n\n").split("\n")
+        assert len({line.split(": ", 1)[0] for line in lines}) == len(lines), "a line broke"
+        return dict(line.split(": ", 1) for line in lines)
+
+
+@asynccontextmanager
+async def watching(port, path, headers=None, *, method="GET", lazy=False):
+    """`lazy`: with the smallest buffers, for who does not read."""
+    connection = socket.socket()
+    if lazy:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=4_096 if lazy else 2**20)
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    try:
+        yield await EventStream(reader, writer).head()
+    finally:
+        writer.transport.abort()
