@@ -25,7 +25,7 @@ MAKE_VENV = \
 		$$python -m venv --clear $(VENV); \
 	fi
 
-.PHONY: run demo test check bench lock clean
+.PHONY: run demo test check bench clients pictures lock clean
 
 run: $(VENV)/.installed-run
 	@exec $(PY) manage.py run
@@ -45,6 +45,14 @@ check: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(PY) -m bench $(SCENARIO)
+
+# The typed clients, after a change of what the OpenAPI document says.
+clients: $(VENV)/.installed-dev
+	@$(PY) -m clients.generate
+
+# The pictures of the docs, from the running product.
+pictures: $(VENV)/.installed-dev
+	@$(PY) -m tests.docs.picture
 
 # The last step of each is its stamp: what was interrupted is done again.
 $(VENV)/.installed-run: requirements/base.txt requirements/embedded.txt
