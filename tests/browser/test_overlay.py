@@ -1,13 +1,26 @@
 """The stream overlay over the real process set. What is behind it must shine through, and nothing but the board may ever be on it."""
 
+import asyncio
+import json
+import mimetypes
+import re
 import struct
 import zlib
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from django.contrib.staticfiles import finders
+from django.template.loader import render_to_string
 from playwright.async_api import Locator, Page, expect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
+from realtime.overlay import OVERLAY_HEADERS
 from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -19,7 +32,7 @@ TEXT = "document.body.innerText"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def board(stack: Stack) -> None:
+def cup(stack: Stack) -> None:
     stack.manage(
         "create_board", "--game", "default", "--slug", BOARD, "--title", "Overlay Cup", "--operator", "latest", "--game-mode", MODE
     )
@@ -194,3 +207,155 @@ async def test_what_a_delay_holds_is_bounded_and_the_newest_is_shown(page: Page,
     assert await page.evaluate("shown.length") == 0
     await page.clock.fast_forward(20_000)
     assert await page.evaluate("[line.length, shown.at(-1)]") == [0, 49_999]
+
+
+# --- Private boards ----------------------------------------------------------------------------------------------------------
+
+PRIVATE = "overlay-private"
+
+
+@pytest.fixture(scope="module")
+def private(stack: Stack) -> str:
+    made = ("--slug", PRIVATE, "--operator", "latest", "--game-mode", "overlay-private", "--private")
+    stack.manage("create_board", "--game", "default", *made)
+    with httpx.Client(base_url=stack.url, headers={"Authorization": f"Api-Key {stack.api_key}"}) as client:
+        for player, score in (("ov1", 20), ("ov2", 10)):
+            client.post("/api/v1/scores/", json=play(player, score, board=PRIVATE, mode="overlay-private")).raise_for_status()
+    return PRIVATE
+
+
+def ticket_of(stack: Stack, board: str) -> str:
+    return stack.manage("create_ticket", "--board", board).strip()
+
+
+async def test_a_ticket_behind_the_hash_opens_its_board_and_reaches_no_server(page: Page, stack: Stack, private: str) -> None:
+    ticket = ticket_of(stack, private)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.url} {request.headers.get('referer')}"))
+    page.on("websocket", lambda socket: asked.append(socket.url))
+    await expect(await opened(page, stack, f"#ticket={ticket}", private)).to_have_text(["ov1", "ov2"])
+    await expect(page.locator("h1")).to_have_text("Overlay private")
+    await page.reload()
+    await expect(names(page)).to_have_text(["ov1", "ov2"])
+    assert len(asked) > 10
+    assert not any(ticket in line for line in asked)
+    assert ticket not in await page.content()
+    assert ticket not in stack.output
+    async with page.expect_websocket() as opening:  # other letters behind the # are another visitor
+        await page.evaluate("location.hash = '#ticket=no.good.ticket'")
+    socket = await opening.value
+    if not socket.is_closed():
+        await socket.wait_for_event("close")
+    assert await page.evaluate(TEXT) == ""
+
+
+@pytest.mark.parametrize("slug", [PRIVATE, "never-made"])
+async def test_a_board_that_is_not_to_be_seen_shows_nothing_at_all(page: Page, stack: Stack, private: str, slug: str) -> None:
+    async with page.expect_websocket() as opening:
+        await opened(page, stack, "", slug)
+    socket = await opening.value
+    if not socket.is_closed():
+        await socket.wait_for_event("close")
+    assert await page.evaluate(TEXT) == ""
+    assert slug not in await page.content()
+    await opened(page, stack, "?debug=1", slug)
+    await expect(page.locator("[data-part=debug]")).to_contain_text("refused")
+
+
+async def test_revoking_the_key_ends_the_overlay_within_seconds_and_silently(page: Page, stack: Stack, private: str) -> None:
+    async with page.expect_websocket() as opening:
+        await opened(page, stack, f"#ticket={ticket_of(stack, private)}", private)
+    await expect(names(page)).to_have_text(["ov1", "ov2"])
+    await expect(page.locator("h1")).to_be_visible()
+    before = await page.evaluate(TEXT)
+    listed = [line for line in stack.manage("list_api_keys", "--game", "default").splitlines() if f"Overlays of {PRIVATE}" in line]
+    prefix = re.findall(r"\b[0-9a-f]{8}\b", listed[-1])[0]
+    socket = await opening.value
+    async with socket.expect_event("close"):
+        await asyncio.to_thread(stack.manage, "revoke_api_key", prefix)
+    await submit(stack, play("ov3", 30, board=private, mode="overlay-private"))
+    assert page.context.browser is not None
+    other = await page.context.browser.new_page()
+    await expect(await opened(other, stack, f"#ticket={ticket_of(stack, private)}", private)).to_have_text(["ov3", "ov1", "ov2"])
+    assert await page.evaluate(TEXT) == before, "nothing new, and no word about why"
+    await submit(stack, play("ov3", 1, board=private, mode="overlay-private"))
+
+
+# --- Outages -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_it_goes_on_after_a_server_died_and_says_nothing(page: Page, new_stack: Callable[..., Stack]) -> None:
+    stack = new_stack()
+    await submit(stack, {"player": "ada", "score": 20}, {"player": "bo", "score": 10})
+    async with page.expect_websocket() as opening:
+        await opened(page, stack, "", "global")
+    await expect(names(page)).to_have_text(["ada", "bo"])
+    await expect(page.locator("h1")).to_be_visible()
+    before = await page.evaluate(TEXT)
+    socket = await opening.value
+    async with socket.expect_event("close"):
+        pid = stack.kill("web")
+    assert await page.evaluate(TEXT) == before
+    await asyncio.to_thread(stack.wait_for_restart, "web", pid)
+    await asyncio.to_thread(stack.wait_until_ready)
+    await submit(stack, {"player": "bo", "score": 50})
+    await expect(names(page)).to_have_text(["bo", "ada"], timeout=30_000)
+    await expect(page.locator("main")).not_to_have_attribute("data-stale", "")
+
+
+class Mute:
+    """A server whose page is the overlay and whose sockets are closed as soon as they are there, until it has something to say."""
+
+    def __init__(self) -> None:
+        self.sockets: asyncio.Queue[ServerConnection] = asyncio.Queue()
+
+    async def meet(self, connection: ServerConnection) -> None:
+        await self.sockets.put(connection)
+        await connection.wait_closed()
+
+    async def next(self) -> ServerConnection:
+        return await asyncio.wait_for(self.sockets.get(), 20)
+
+    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if path.startswith("/ws/"):
+            return None
+        if path.startswith("/static/"):
+            file = Path(finders.find(path.removeprefix("/static/")) or "")
+            return _response(HTTPStatus.OK, file.read_bytes(), mimetypes.guess_type(file.name)[0] or "text/plain")
+        if path.startswith("/overlay/"):
+            return _response(HTTPStatus.OK, render_to_string("realtime/overlay.html").encode(), "text/html; charset=utf-8")
+        return _response(HTTPStatus.NOT_FOUND, b"{}", "application/problem+json")
+
+
+def _response(status: HTTPStatus, body: bytes, content_type: str) -> Response:
+    told = {**OVERLAY_HEADERS, "Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"}
+    return Response(status, status.phrase, Headers(told), body)
+
+
+def snapshot(*players: str, epoch: str) -> str:
+    frame = {"type": "snapshot", "leaderboard": "cup", "season": "all-time", "top": 10, "epoch": epoch, "offset": 1, "total": len(players)}
+    rows = [{"rank": rank, "player": name, "name": name, "score": 100 - rank} for rank, name in enumerate(players, 1)]
+    return json.dumps({**frame, "entries": rows})
+
+
+async def test_a_night_of_reconnects_leaves_the_standings_dimmed_and_not_a_word(page: Page) -> None:
+    mute = Mute()
+    async with serve(mute.meet, "127.0.0.1", 0, process_request=mute.answer) as server:
+        await page.clock.install()
+        await page.goto(f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/overlay/cup/?title=off")
+        first = await mute.next()
+        await first.send(snapshot("ada", "bo", epoch="a"))
+        await expect(names(page)).to_have_text(["ada", "bo"])
+        before = await page.evaluate(TEXT)
+        await first.close(1011)
+        for _ in range(30):
+            await page.clock.fast_forward(20 * 60_000)  # ten hours in all
+            await (await mute.next()).close(1011)
+        await expect(page.locator("main")).to_have_attribute("data-stale", "")
+        assert await page.evaluate(TEXT) == before
+        await page.clock.fast_forward(20 * 60_000)
+        last = await mute.next()
+        await last.send(snapshot("bo", "ada", epoch="b"))
+        await expect(names(page)).to_have_text(["bo", "ada"])
+        await expect(page.locator("main")).not_to_have_attribute("data-stale", "")
