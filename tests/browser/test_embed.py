@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,11 +15,13 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from tests.browser.axe import Axe
 from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "docs" / "examples" / "embed.html"
 SIZE_BUDGET = 20 * 1024  # bytes, gzipped, all its modules
 
 
@@ -27,12 +30,14 @@ class Site:
 
     def __init__(self, stack: Stack) -> None:
         self.board = '<gaming-leaderboard board="embed-cup" top="3">Top of the <b>house</b></gaming-leaderboard>'
-        self.stack, self.url = stack, ""
+        self.stack, self.url, self.page, self.policy = stack, "", "", ""
 
     def answer(self, connection: ServerConnection, request: Request) -> Response:
-        page = f'<!doctype html><title>A site</title><script type="module" src="{self.stack.url}/embed.js"></script>{self.board}'
+        page = (
+            self.page or f'<!doctype html><title>A site</title><script type="module" src="{self.stack.url}/embed.js"></script>{self.board}'
+        )
         sockets = self.stack.url.replace("http", "ws")
-        policy = f"default-src 'none'; script-src {self.stack.url}; connect-src {sockets}"
+        policy = self.policy or f"default-src 'none'; script-src {self.stack.url}; connect-src {sockets}"
         body = page.encode()
         told = {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body)), "Connection": "close"}
         return Response(HTTPStatus.OK, "OK", Headers({**told, "Content-Security-Policy": policy}), body)
@@ -110,6 +115,64 @@ async def test_its_looks_are_the_sites_to_choose(page: Page, site: Site) -> None
     assert await board.evaluate("board => getComputedStyle(board).borderRadius") == "7px"
 
 
+@pytest.fixture
+async def sample(site: Site, stack: Stack) -> Site:
+    """The page in the documents, on this service's board."""
+    site.policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {stack.url}; connect-src {stack.ws_url}"
+    site.page = SAMPLE.read_text().replace("http://localhost:8000", stack.url).replace('"global"', '"embed-cup"')
+    for number, player in enumerate(["embed-ada", "embed-bo", "embed-cy"]):
+        await score(stack, player, 10**14 + number)
+    return site
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_sample_page_is_open_to_all_in_any_light(page: Page, sample: Site, axe: Axe, scheme: Literal["light", "dark"]) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    await page.emulate_media(color_scheme=scheme)
+    await page.goto(sample.url)
+    await expect(page.get_by_role("status")).to_have_text(["Live"] * 3)
+    await expect(page.get_by_role("heading", level=2)).to_have_count(3)
+    await axe(page)
+    assert said == []
+
+
+async def test_from_right_to_left_the_rank_is_on_the_right(page: Page, sample: Site) -> None:
+    await page.goto(sample.url)
+    await expect(page.get_by_role("status")).to_have_text(["Live"] * 3)
+    for board, is_rtl in ((page.locator("gaming-leaderboard").nth(0), False), (page.locator("gaming-leaderboard").nth(2), True)):
+        rank, points = await board.locator(".rank").first.bounding_box(), await board.locator(".score").first.bounding_box()
+        assert rank is not None
+        assert points is not None
+        assert (rank["x"] > points["x"]) is is_rtl
+
+
+async def test_who_wants_less_motion_gets_the_same_without_the_ways_between(page: Page, sample: Site, stack: Stack) -> None:
+    await page.emulate_media(reduced_motion="reduce")
+    await page.goto(sample.url)
+    names = page.locator("gaming-leaderboard").first.locator("[data-rows] .name")
+    await expect(names.first).to_have_text("embed-cy")
+    await page.evaluate(
+        """() => {
+            window.moved = [];
+            Element.prototype.animate = () => window.moved.push(new Error().stack);
+        }"""
+    )
+    await score(stack, "embed-ada", 10**15)
+    await expect(names.first).to_have_text("embed-ada")
+    assert await page.evaluate("moved") == []
+
+
+async def test_a_board_without_words_inside_has_no_empty_heading(page: Page, site: Site, axe: Axe) -> None:
+    site.board = f"<main><h1>A site</h1>{site.board.replace('Top of the <b>house</b>', '')}</main>"
+    await page.goto(site.url)
+    await expect(page.get_by_role("status")).to_have_text("Live")
+    await expect(page.get_by_role("heading", level=2)).to_have_count(0)
+    await page.evaluate("document.querySelector('gaming-leaderboard').append('Late words')")
+    await expect(page.get_by_role("heading", level=2)).to_have_text("")
+    await expect(page.get_by_role("heading", name="Late words")).to_be_visible()
+
+
 def test_it_is_small(stack: Stack) -> None:
     host = urlsplit(stack.url)
     seen: dict[str, bytes] = {}
@@ -122,8 +185,8 @@ def test_it_is_small(stack: Stack) -> None:
             assert answer.headers["access-control-allow-origin"] == "*", f"{path} can be loaded by other sites"
             assert answer.headers["content-type"].startswith("text/javascript"), path
             seen[path] = answer.content
-            for found in re.findall(r'from "([^"]+)"', answer.text):
+            for found in re.findall(r'^(?! \*).*(?:from |import\()"([^"]+)"', answer.text, re.MULTILINE):
                 target = httpx.URL(f"{host.scheme}://{host.netloc}{path}").join(found).path
                 waiting += [target] if target not in seen else []
-    assert len(seen) > 5, "the modules behind it were followed"
+    assert any(path.endswith("sse.js") for path in seen), "the modules behind it were followed, also one that is loaded when it is needed"
     assert sum(len(gzip.compress(content)) for content in seen.values()) < SIZE_BUDGET

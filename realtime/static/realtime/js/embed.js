@@ -48,7 +48,7 @@ p.empty { padding: 0 1rem 1rem; white-space: normal; }
 .lamp { display: inline-block; inline-size: 0.55em; block-size: 0.55em; margin-inline-end: 0.4em; border-radius: 50%; background: var(--board-quiet); }
 [data-state="live"] .lamp { background: var(--board-up); }
 table { display: block; position: relative; inline-size: 100%; }
-caption, thead { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
+thead { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
 tbody { display: block; }
 tbody.leaving { position: absolute; inset: 0 0 auto; pointer-events: none; }
 .leaving tr { position: absolute; inset: 0 0 auto; }
@@ -83,10 +83,9 @@ const MARKUP = `
   </header>
   <p class="empty" part="empty" hidden>No scores yet</p>
   <table part="standings" role="table" hidden>
-    <caption role="caption"></caption>
     <thead role="rowgroup"><tr role="row">
-      <th role="columnheader" scope="col">Rank</th><th role="columnheader" scope="col">Player</th><th role="columnheader" scope="col">Plays</th>
-      <th role="columnheader" scope="col">Subscore</th><th role="columnheader" scope="col">Score</th>
+      <th role="columnheader" scope="col">Rank</th><th role="columnheader" scope="col">Player</th><th role="columnheader" scope="col" class="plays">Plays</th>
+      <th role="columnheader" scope="col" class="subscore">Subscore</th><th role="columnheader" scope="col">Score</th>
     </tr></thead>
     <tbody role="rowgroup" data-rows></tbody>
     <tbody class="leaving" data-leaving aria-hidden="true"></tbody>
@@ -139,6 +138,10 @@ export class GamingLeaderboard extends HTMLElement {
   #begin() {
     this.#end();
     this.#shadow.replaceChildren(template.content.cloneNode(true));
+    const slot = /** @type {HTMLSlotElement} */ (this.#shadow.querySelector("slot"));
+    const showHeading = () => (this.#part("heading").hidden = !this.textContent?.trim()); // an empty one is read aloud
+    slot.onslotchange = showHeading;
+    showHeading();
     const board = this.getAttribute("board");
     if (!board) return this.#state("refused");
     const standings = new Standings(/** @type {HTMLTableElement} */ (this.#part("standings")));
