@@ -3,9 +3,13 @@
 import asyncio
 import json
 import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 
-from tests.realtime.arena import PATIENCE_S, Watcher
+from gaming_leaderboard.handler import ApiHandler
+from gaming_leaderboard.server import HttpProtocol
+from realtime import routing
+from realtime.routing import websocket_application
+from tests.realtime.arena import OURS, PATIENCE_S, Server, Watcher
 
 
 class EventStream(Watcher):
@@ -90,9 +94,30 @@ async def watching(port, path, headers=None, *, method="GET", lazy=False):
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=4_096 if lazy else 2**20)
-    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
     writer.write("\r\n".join([*lines, "", ""]).encode())
     try:
         yield await EventStream(reader, writer).head()
     finally:
         writer.transport.abort()
+
+
+@contextmanager
+def installed(hub, desk):
+    """The running loop's hub and desk, for what asks `realtime.routing` for them."""
+    loop = asyncio.get_running_loop()
+    routing._hubs[loop], routing._desks[loop] = hub, desk
+    try:
+        yield
+    finally:
+        del routing._hubs[loop], routing._desks[loop]
+
+
+def streaming_server(lane):
+    """A server whose streams go by this lane: `direct` from our server's protocol, `asgi` by ASGI on uvicorn's own."""
+    api, own = ApiHandler(), lane != "asgi"
+
+    async def app(scope, receive, send):
+        await (api if scope["type"] == "http" else websocket_application)(scope, receive, send)
+
+    return Server(app, ws=OURS, http=HttpProtocol if own else "httptools", api=api if own else None)

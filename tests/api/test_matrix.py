@@ -4,6 +4,7 @@ Every route under /api/ and every WebSocket command is tried with what a strange
 The routes are the resolver's and the commands the protocol's, so that a new one can't be forgotten.
 """
 
+import asyncio
 import itertools
 import json
 import re
@@ -24,6 +25,7 @@ from realtime.protocol import Command, Submit, Subscribe
 from realtime.routing import websocket_app
 from tests.api.test_private_boards import ticket_of, token_of
 from tests.cast import Cast
+from tests.events import installed
 from tests.realtime.arena import Server, make_layer
 
 pytestmark = pytest.mark.slow  # every route with every stranger
@@ -185,3 +187,30 @@ async def test_no_address_tells_a_stranger_of_a_private_board(server: Server, ho
             assert not any(secret in json.dumps(client.messages) for secret in SECRETS), who
     async with server.client(f"/ws/leaderboard/{BOARD}/", headers=house.auth) as client:
         assert str(SCORE) in json.dumps(await client.next("snapshot"))
+
+
+# --- Server-sent events --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def streams(services: Services, redis_url: str) -> AsyncIterator[None]:
+    hub = Hub(source=services.live, layer=make_layer(redis_url))
+    with installed(hub, Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=frozenset())):
+        yield
+    await hub.aclose()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("query", ["", "?top=100", "?since=e:0", "?pulse=1", f"?around=3&player={PLAYER}", "?around=3&own=1"])
+async def test_no_stream_tells_a_stranger_of_a_private_board(
+    api: httpx.AsyncClient, streams: None, house: Cast, services: Services, query: str
+) -> None:
+    path = f"/sse/leaderboard/{BOARD}/{query}"
+    async with asyncio.timeout(60):  # one that begins does not end
+        for (who, headers), method in itertools.product((await strangers(services, house)).items(), ("HEAD", *METHODS)):
+            answer = await api.request(method, path, headers=headers)
+            assert answer.status_code in (401, 403, 404, 405), (who, method)
+            assert (answer.status_code == 405) == (method not in ("HEAD", "GET"))
+            assert not any(secret in answer.text for secret in SECRETS), (who, method, answer.text)
+        if "own" not in query:  # a server's key is no player
+            assert (await api.head(path, headers=house.auth)).status_code == 200

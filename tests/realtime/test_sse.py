@@ -3,19 +3,17 @@
 import asyncio
 import random
 import re
+from contextlib import ExitStack
 
 import pytest
 from django.conf import settings
 
-from gaming_leaderboard.handler import ApiHandler
-from gaming_leaderboard.server import HttpProtocol
 from leaderboard.feed import Position
-from realtime import routing
 from realtime.protocol import CloseCode
 from realtime.sse import Stream
 from realtime.wanted import Wanted
-from tests.events import watching
-from tests.realtime.arena import CAST, OURS, NoDesk, Server, eventually
+from tests.events import installed, streaming_server, watching
+from tests.realtime.arena import CAST, NoDesk, eventually
 
 ARCADE = "/sse/leaderboard/arcade/"
 
@@ -28,29 +26,20 @@ def lane(request):
 
 @pytest.fixture
 async def make_server(make_hub, lane):
-    """A server of the whole application, whose hub is of the arena; keyword arguments are the hub's."""
-    from asgi import application
+    """A server whose hub is of the arena; keyword arguments are the hub's."""
+    with ExitStack() as stack:
+        servers = []
 
-    servers, loop = [], asyncio.get_running_loop()
+        async def make(**options):
+            hub = make_hub(**options)
+            stack.enter_context(installed(hub, NoDesk()))
+            servers.append(streaming_server(lane))
+            await servers[-1].start()
+            return servers[-1], hub
 
-    async def make(**options):
-        hub = routing._hubs[loop] = make_hub(**options)
-        routing._desks[loop] = NoDesk()
-        api = ApiHandler()
-
-        async def app(scope, receive, send):
-            await (api if scope["type"] == "http" else application)(scope, receive, send)
-
-        own = lane != "asgi"
-        servers.append(Server(app, ws=OURS, http=HttpProtocol if own else "httptools", api=api if own else None))
-        await servers[-1].start()
-        return servers[-1], hub
-
-    yield make
-    for server in servers:
-        await server.stop()
-    routing._hubs.pop(loop, None)
-    routing._desks.pop(loop, None)
+        yield make
+        for server in servers:
+            await server.stop()
 
 
 @pytest.fixture
