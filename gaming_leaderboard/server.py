@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -113,9 +113,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, lines, expect
         self.scope["headers"] = lines
-        if url.startswith(_TALKING):
-            self.scope["extensions"] = {HAND_OVER: self.hand_over}  # type: ignore[dict-item]
         super().on_headers_complete()
+        if url.startswith(_TALKING):
+            self.scope["extensions"] = {HAND_OVER: partial(self.hand_over, self.cycle)}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         if self._exchange is None:
@@ -157,12 +157,12 @@ class HttpProtocol(HttpToolsProtocol):
             }
         )
 
-    def hand_over(self, talk: Talk) -> None:
-        """Leave the rest of the answer under way to `talk`, and the connection with it: it was the last request here."""
-        if self.cycle.disconnected or self.transport.is_closing():
+    def hand_over(self, cycle: Any, talk: Talk) -> None:
+        """Leave the rest of the answer under way to `talk`, and the connection with it: a request that came after it is never reached."""
+        if cycle.disconnected or self.transport.is_closing():
             talk.abandon()
             return
-        self.cycle.disconnected = True  # uvicorn's has nothing more to say
+        cycle.disconnected = True  # uvicorn's has nothing more to say
         self._stop_timer()
         self.flow.resume_reading()  # else nobody hears when the client leaves
         self.connections.discard(self)
@@ -294,7 +294,7 @@ class Exchange:
             return
         protocol.transport.write(head if self._request.method == "HEAD" else head + answer.body)
         if answer.talk is not None:
-            protocol.hand_over(answer.talk)
+            protocol.hand_over(self, answer.talk)
             return
         self._end()
 

@@ -86,7 +86,7 @@ class EventStream(Watcher):
 
 
 @asynccontextmanager
-async def watching(port, path, headers=None, *, method="GET", lazy=False):
+async def watching(port, path, headers=None, *, method="GET", lazy=False, sent_along=""):
     """`lazy`: with the smallest buffers, for who does not read."""
     connection = socket.socket()
     if lazy:
@@ -95,7 +95,7 @@ async def watching(port, path, headers=None, *, method="GET", lazy=False):
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=4_096 if lazy else 2**20)
     lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
-    writer.write("\r\n".join([*lines, "", ""]).encode())
+    writer.write("\r\n".join([*lines, "", sent_along]).encode())
     try:
         yield await EventStream(reader, writer).head()
     finally:

@@ -345,13 +345,18 @@ async def test_other_methods_are_answered(make_server, watch):
     assert hub.counters.sockets == 0
 
 
-async def test_a_next_request_on_the_same_connection_is_never_reached(make_server, watch):
-    server, _ = await make_server()
-    async with watch(server) as events:
+@pytest.mark.parametrize("lane", ["direct", "cookie"])  # uvicorn's own tells only the last request that the client is gone
+async def test_a_next_request_on_the_same_connection_is_never_reached(make_server, watch, lane, caplog):
+    server, hub = await make_server()
+    more = "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    async with watch(server, sent_along=more) as events:
         await events.next("snapshot")
-        events._writer.write(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 3)
+        events._writer.write(more.encode() * 3)
         await events.next("heartbeat")
         await events.next("heartbeat")
+        events.cut()
+        await eventually(lambda: hub.counters.sockets == 0)
+    assert caplog.records == []
 
 
 # --- Pages of other sites --------------------------------------------------------------------------------------------------
