@@ -171,7 +171,7 @@ class _Reader:
 
     def _field(self, name: str, schema: Json, is_required: bool) -> Field:
         inner, is_null = _without_null(schema)
-        doc: str = schema.get("description", inner.get("description", ""))
+        doc: str = schema.get("description") or inner.get("description") or ""
         return Field(name, self._type(inner, name), doc, is_null or not is_required, schema.get("default"))
 
     def _type(self, schema: Json, name: str) -> Type:

@@ -230,7 +230,7 @@ async def page(chromium: Chromium) -> AsyncIterator[Page]:
     errors: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium.path, env={**os.environ, **chromium.env}, args=launch_flags())
-        opened = await browser.new_page()
+        opened = await (await browser.new_context()).new_page()  # a context that takes a second tab, too
         opened.on("pageerror", lambda error: errors.append(str(error)))
         yield opened
         await browser.close()
