@@ -13,6 +13,7 @@ from leaderboard.services.credentials import check_may_read
 from leaderboard.services.standings import TIE_RULE
 
 HOME = "global"
+LINKED = 24  # boards that a page leads to by itself; the lobby has all
 
 # Everything the page needs is its own; nothing is inline.
 PAGE_HEADERS = {
@@ -38,7 +39,7 @@ async def board(request: HttpRequest, slug: str = HOME) -> HttpResponse:
         check_may_read(definition, None)
     except (LeaderboardNotFound, NotAuthenticated):
         raise Http404(f"There is no leaderboard {slug!r}.") from None
-    boards = [{"slug": item.slug, "title": item.title} for item in active]
+    boards = [{"slug": item.slug, "title": item.title} for item in _near(definition, active)]
     context = {"leaderboard": _described(definition), "boards": boards, "top": 10}
     return HttpResponse(render_to_string("realtime/board.html", context, request), headers=PAGE_HEADERS)
 
@@ -49,11 +50,19 @@ async def embed(request: HttpRequest) -> HttpResponse:
     return HttpResponse(script, content_type="text/javascript; charset=utf-8", headers=EMBED_HEADERS)
 
 
+def _near(here: Definition, active: list[Definition]) -> list[Definition]:
+    """The boards beside this one, itself among them."""
+    place = next((place for place, item in enumerate(active) if item.slug == here.slug), 0)
+    first = max(0, min(place - LINKED // 2, len(active) - LINKED))
+    return active[first : first + LINKED]
+
+
 def _described(definition: Definition) -> dict[str, Any]:
     return {
         "slug": definition.slug,
         "title": definition.title,
         "game": definition.game,
+        "has_seasons": bool(definition.reset_schedule),
         "operator": definition.rules.operator.value,
         "tie_rule": TIE_RULE,
     }

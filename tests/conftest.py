@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.servers.browser",
     "tests.servers.stack",
     "tests.browser.axe",
+    "tests.browser.scripted",
     "tests.keeper",
 ]
 

@@ -112,5 +112,5 @@ def test_pages_are_served_with_a_strict_policy(browser: httpx.Client) -> None:
     assert page.status_code == 200
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert "<style" not in page.text
-    assert browser.get("/static/realtime/js/board.js").status_code == 200
+    assert browser.get("/static/realtime/js/page.js").status_code == 200
     assert browser.get("/boards/nowhere/").status_code == 404

@@ -1,157 +1,39 @@
-"""The live page in a real browser.
+"""The live page in a real browser: its rows and its connection.
 
 Most tests play the server's side of the socket by hand, since the faults that the page must stand (a lost delta, a refusal, silence)
 are the ones that the real server does not make. The last test has the real process set.
 """
 
 import asyncio
-import json
-import mimetypes
 import random
-from collections.abc import AsyncIterator
-from http import HTTPStatus
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from django.contrib.staticfiles import finders
-from django.template.loader import render_to_string
-from django.test import RequestFactory
-from playwright.async_api import Locator, Page, expect
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from playwright.async_api import Page, expect
 
-from leaderboard.domain.snapshot import TOPS, Row, diff, patch
-from realtime.views import PAGE_HEADERS
+from leaderboard.domain.snapshot import TOPS, diff, patch
+from tests.browser.scripted import (
+    ADA,
+    BO,
+    CY,
+    PATIENCE_S,
+    THREE,
+    Script,
+    delta,
+    names,
+    opened,
+    part,
+    ranked,
+    row,
+    scores,
+    snapshot,
+    state_is,
+)
 from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
-
-PATIENCE_S = 20
-CONTEXT = {
-    "leaderboard": {"slug": "cup", "title": "Friday Cup", "game": "Galaxy", "operator": "best", "tie_rule": "Earlier wins"},
-    "boards": [{"slug": "cup", "title": "Friday Cup"}, {"slug": "daily", "title": "Daily"}],
-    "top": 10,
-}
-
-
-class Peer:
-    """The server's end of one socket that the page opened."""
-
-    def __init__(self, connection: ServerConnection) -> None:
-        assert connection.request is not None
-        self.path = connection.request.path
-        self._connection = connection
-
-    async def send(self, **message: Any) -> None:
-        await self._connection.send(json.dumps(message))
-
-    async def command(self, kind: str) -> dict[str, Any]:
-        """The next command of that kind; pings on the way are answered."""
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                command: dict[str, Any] = json.loads(await self._connection.recv())
-                if command["type"] == kind:
-                    return command
-                if command["type"] == "ping":
-                    await self.send(type="pong")
-
-    async def close(self, code: int) -> None:
-        await self._connection.close(code)
-
-
-class Script:
-    """A server whose HTTP answers are the real page and whose sockets are played by the test."""
-
-    def __init__(self) -> None:
-        self._peers: asyncio.Queue[Peer] = asyncio.Queue()
-        self.url = ""
-
-    def listen(self, server: Server) -> None:
-        self.url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/"
-
-    async def peer(self) -> Peer:
-        """The next socket that the page opens."""
-        return await asyncio.wait_for(self._peers.get(), PATIENCE_S)
-
-    async def meet(self, connection: ServerConnection) -> None:
-        await self._peers.put(Peer(connection))
-        await connection.wait_closed()
-
-    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
-        path = request.path.partition("?")[0]
-        if path.startswith("/ws/"):
-            return None
-        if path.startswith("/static/"):
-            file = Path(finders.find(path.removeprefix("/static/")) or "")
-            return _response(file.read_bytes(), mimetypes.guess_type(file.name)[0] or "text/plain", {})
-        page = render_to_string("realtime/board.html", CONTEXT, RequestFactory().get("/"))
-        return _response(page.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
-
-
-def _response(body: bytes, content_type: str, headers: dict[str, str]) -> Response:
-    given = {**headers, "Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"}
-    return Response(HTTPStatus.OK, "OK", Headers(given), body)
-
-
-@pytest.fixture
-async def script() -> AsyncIterator[Script]:
-    played = Script()
-    async with serve(played.meet, "127.0.0.1", 0, process_request=played.answer) as server:
-        played.listen(server)
-        yield played
-
-
-def row(player: str, score: int, **more: Any) -> Row:
-    return {"player": player, "name": player.title(), "score": score, "subscore": 0, "submissions": 1, "achieved_at": "", **more}
-
-
-def ranked(rows: list[Row]) -> list[Row]:
-    return [{**row, "rank": rank} for rank, row in enumerate(rows, 1)]
-
-
-def snapshot(rows: list[Row], offset: int = 1, **more: Any) -> dict[str, Any]:
-    frame = {"type": "snapshot", "leaderboard": "cup", "season": "all-time", "top": 10, "epoch": "e", "offset": offset, "total": len(rows)}
-    return {**frame, "entries": ranked(rows), **more}
-
-
-def delta(old: list[Row], new: list[Row], offset: int, **more: Any) -> dict[str, Any]:
-    step = diff(ranked(old), ranked(new))
-    frame = {"type": "delta", "leaderboard": "cup", "season": "all-time", "top": 10, "epoch": "e", "offset": offset, "total": len(new)}
-    return {**frame, "changed": step.changed, "left": step.left, **more}
-
-
-ADA, BO, CY = row("ada", 300), row("bo", 200), row("cy", 100)
-THREE = [ADA, BO, CY]
-
-
-def names(page: Page) -> Locator:
-    return page.locator("[data-rows] .name")
-
-
-def scores(page: Page) -> Locator:
-    return page.locator("[data-rows] .score")
-
-
-def part(page: Page, name: str) -> Locator:
-    return page.locator(f"[data-part={name}]")
-
-
-async def state_is(page: Page, state: str) -> None:
-    await expect(page.locator("html")).to_have_attribute("data-state", state, timeout=PATIENCE_S * 1000)
-
-
-async def opened(page: Page, script: Script, rows: list[Row], query: str = "", **more: Any) -> Peer:
-    """The page, live with these rows."""
-    await page.goto(script.url + query)
-    peer = await script.peer()
-    await peer.send(**snapshot(rows, **more))
-    await state_is(page, "live")
-    return peer
-
 
 # --- The rows --------------------------------------------------------------------------------------------------------
 
@@ -203,8 +85,12 @@ async def test_a_fast_stream_ends_where_the_server_is(page: Page, script: Script
     await expect(names(page)).to_have_text([row["name"] for row in rows], timeout=PATIENCE_S * 1000)
     await expect(scores(page)).to_have_text([f"{row['score']:,}" for row in rows], timeout=PATIENCE_S * 1000)
     await expect(page.locator("[data-leaving] tr")).to_have_count(0)
-    ended = "Promise.allSettled(document.getAnimations().map(way => way.finished)).then(() => document.getAnimations().length)"
-    assert await page.evaluate(ended) == 0  # nothing is kept running
+    async with asyncio.timeout(PATIENCE_S):  # nothing is kept running
+        await page.evaluate(
+            """async () => {
+                for (let ways; (ways = document.getAnimations()).length; ) await Promise.allSettled(ways.map((way) => way.finished));
+            }"""
+        )
 
 
 async def test_a_name_is_text_whatever_it_holds(page: Page, script: Script) -> None:
@@ -246,13 +132,13 @@ async def test_a_new_leader_is_called_out_once_in_five_seconds(page: Page, scrip
     peer = await opened(page, script, THREE)
     boards = [THREE, [{**BO, "score": 500}, ADA, CY], [{**CY, "score": 600}, {**BO, "score": 500}, ADA]]
     await peer.send(**delta(boards[0], boards[1], 2))
-    await expect(part(page, "leader")).to_have_text("Bo leads with 500")
+    await expect(part(page, "spoken")).to_have_text("Bo leads with 500")
     await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 0.1"))
     await peer.send(**delta(boards[1], boards[2], 3, total=4))
     await expect(part(page, "total")).to_have_text("4")
-    await expect(part(page, "leader")).to_have_text("Bo leads with 500")
+    await expect(part(page, "spoken")).to_have_text("Bo leads with 500")
     await page.clock.fast_forward(5_000)
-    await expect(part(page, "leader")).to_have_text("Cy leads with 600")
+    await expect(part(page, "spoken")).to_have_text("Cy leads with 600")
 
 
 async def test_reduced_motion_moves_nothing(page: Page, script: Script) -> None:
@@ -306,7 +192,7 @@ async def test_a_phone_needs_no_scrolling_sideways(page: Page, script: Script) -
 
 async def test_it_asks_by_the_path_first(page: Page, script: Script) -> None:
     peer = await opened(page, script, THREE, "?top=7")
-    assert peer.path == "/ws/leaderboard/cup/?top=10"
+    assert peer.path == "/ws/leaderboard/cup/?top=10&pulse=1"
 
 
 async def test_a_gap_asks_for_a_snapshot_and_shows_nothing_of_what_follows(page: Page, script: Script) -> None:
@@ -425,7 +311,7 @@ async def test_another_size_is_asked_for_on_the_same_socket(page: Page, script: 
     peer = await opened(page, script, THREE)
     await page.get_by_label("3", exact=True).check(force=True)
     command = await peer.command("subscribe")
-    assert command == {"type": "subscribe", "leaderboard": "cup", "top": 3}
+    assert command == {"type": "subscribe", "leaderboard": "cup", "top": 3, "pulse": True}
     assert command["top"] in TOPS
     await peer.send(**snapshot([BO, ADA, CY], 9, top=3))
     await expect(names(page)).to_have_text(["Bo", "Ada", "Cy"])

@@ -5,17 +5,19 @@ import { Glide, flash } from "./motion.js";
 /**
  * @typedef {import("../../clients/rows.js").Row} Row
  * @typedef {import("./motion.js").Counters} Counters
- * @typedef {{first: number, last: number}} Sight the ranks that are on the screen
+ * @typedef {{first: number, last: number}} Sight the places that are on the screen, from 0
  */
 
 /** How long a movement stays readable beside the rank. */
 const MOVEMENT_MS = 4_000;
 
 const numbers = new Intl.NumberFormat();
+const differences = new Intl.NumberFormat(undefined, { signDisplay: "exceptZero" });
 export const formatNumber = (/** @type {number} */ value) => numbers.format(value);
 
 export class RowView {
   #counters;
+  #index;
   #rank;
   #movement;
   #name;
@@ -28,13 +30,20 @@ export class RowView {
   #shown = 0;
   /** Where the row came from and when, for the moves of the last seconds. @type {{at: number, from: number}[]} */
   #moves = [];
+  /** The score that it had before those of the last seconds. @type {{at: number, from: number}[]} */
+  #gains = [];
+  /** @type {HTMLElement | null} */ #gain = null;
+  /** @type {HTMLButtonElement | null} */ #follow = null;
 
   /**
    * @param {Row} row
+   * @param {number} index
    * @param {Counters} counters
+   * @param {boolean} [full] with what its score gained, and a button to follow the player
    */
-  constructor(row, counters) {
+  constructor(row, index, counters, full = false) {
     this.#counters = counters;
+    this.#index = index;
     this.element = element("tr", "row", "row");
     this.element.dataset.player = row.player;
     const rank = this.element.appendChild(element("td", "rank", "cell"));
@@ -45,8 +54,10 @@ export class RowView {
     name.scope = "row";
     this.#name = name.appendChild(element("span", "name"));
     this.#name.dir = "auto";
+    if (full) this.#follow = followButton(this.element);
     this.#plays = this.element.appendChild(element("td", "plays", "cell"));
     this.#subscore = this.element.appendChild(element("td", "subscore", "cell"));
+    if (full) this.#gain = this.element.appendChild(element("td", "gain", "cell")).appendChild(element("span", "by"));
     this.#score = this.element.appendChild(element("td", "score", "cell"));
     this.#glide = new Glide(this.element);
     /** @type {Row} */ this.row = row;
@@ -56,15 +67,41 @@ export class RowView {
 
   /**
    * @param {Row} row
+   * @param {number} index
    * @param {Sight} sight what nobody sees is set without a show
    */
-  update(row, sight) {
+  update(row, index, sight) {
+    if (index !== this.#index) this.#glideTo(index, sight);
     if (row === this.row) return;
     const before = this.row;
     this.row = row;
     this.#describe(row);
-    if (row.rank !== before.rank) this.#moved(before.rank, sight);
-    if (row.score !== before.score) this.#scored(row.score, sight);
+    if (row.rank !== before.rank) this.#moved(before.rank);
+    if (row.score !== before.score) this.#scored(before.score, sight);
+  }
+
+  /**
+   * Another player's row, or this one's as it was read anew: no news.
+   * @param {Row} row
+   */
+  replace(row) {
+    if (row === this.row) return;
+    this.row = row;
+    this.#describe(row);
+    this.#showScore(row.score);
+  }
+
+  /** @param {boolean} followed whether this is the player whom the viewer follows */
+  mark(followed) {
+    if (this.element.hasAttribute("aria-current") === followed) return;
+    if (followed) this.element.setAttribute("aria-current", "true");
+    else this.element.removeAttribute("aria-current");
+    if (this.#follow) this.#follow.ariaPressed = String(followed);
+  }
+
+  /** Its place in what is shown, from 0. */
+  get index() {
+    return this.#index;
   }
 
   /** @param {number} share of the leader's score, 0 to 1 */
@@ -73,15 +110,16 @@ export class RowView {
   }
 
   /**
-   * Let the movement fade that is too old to be news.
+   * Let the movement and the gain go that are too old to be news.
    * @param {number} now on the clock of performance.now()
    * @returns {boolean} whether there is still some to be shown
    */
   expire(now) {
-    const fresh = this.#moves.findIndex((move) => now - move.at < MOVEMENT_MS);
-    this.#moves.splice(0, fresh < 0 ? this.#moves.length : fresh);
+    forgetOld(this.#moves, now);
+    forgetOld(this.#gains, now);
     this.#showMovement();
-    return this.#moves.length > 0;
+    this.#showGain();
+    return this.#moves.length + this.#gains.length > 0;
   }
 
   /** Nothing runs on for a row that is gone. */
@@ -99,18 +137,28 @@ export class RowView {
     if (this.#name.title !== this.#name.textContent) this.#name.title = this.#name.textContent ?? "";
     this.#write(this.#plays, row.submissions == null ? "" : formatNumber(row.submissions));
     this.#write(this.#subscore, row.subscore == null ? "" : formatNumber(row.subscore));
+    if (this.element.dataset.player !== row.player) this.element.dataset.player = row.player;
     if (this.element.dataset.rank !== String(row.rank)) this.element.dataset.rank = String(row.rank);
+    if (this.#follow) {
+      this.element.ariaRowIndex = String(row.rank + 1); // the header is the first row
+      this.#follow.ariaLabel = `Follow ${row.name || row.player}`;
+    }
   }
 
   /**
-   * @param {number} from the rank before
+   * @param {number} index
    * @param {Sight} sight
    */
-  #moved(from, sight) {
-    const { rank } = this.row;
-    const seen = Math.min(from, rank) <= sight.last && Math.max(from, rank) >= sight.first;
-    if (seen) this.#glide.move(from - rank);
+  #glideTo(index, sight) {
+    const from = this.#index;
+    this.#index = index;
+    const seen = Math.min(from, index) <= sight.last && Math.max(from, index) >= sight.first;
+    if (seen) this.#glide.move(from - index);
     else this.#glide.stop();
+  }
+
+  /** @param {number} from the rank before */
+  #moved(from) {
     this.element.dataset.way = from > this.row.rank ? "up" : "down";
     this.#moves.push({ at: performance.now(), from });
     this.#showMovement();
@@ -127,13 +175,25 @@ export class RowView {
     this.#movement.dataset.way = gained > 0 ? "up" : "down";
   }
 
+  #showGain() {
+    if (!this.#gain) return;
+    const gained = this.#gains.length ? this.row.score - this.#gains[0].from : 0;
+    this.#gain.hidden = gained === 0;
+    if (gained === 0) return;
+    this.#write(this.#gain, differences.format(gained));
+    this.#gain.role = "img";
+    this.#gain.ariaLabel = `${gained > 0 ? "gained" : "lost"} ${formatNumber(Math.abs(gained))}`;
+  }
+
   /**
-   * @param {number} score
+   * @param {number} from the score before
    * @param {Sight} sight
    */
-  #scored(score, sight) {
-    const { rank } = this.row;
-    if (rank < sight.first || rank > sight.last) {
+  #scored(from, sight) {
+    const { score } = this.row;
+    if (this.#gain) this.#gains.push({ at: performance.now(), from });
+    this.#showGain();
+    if (this.#index < sight.first || this.#index > sight.last) {
       this.#counters.forget(this);
       return this.#showScore(score);
     }
@@ -180,4 +240,25 @@ function element(tag, className, role) {
   made.className = className;
   if (role) made.setAttribute("role", role);
   return made;
+}
+
+/**
+ * @param {HTMLElement} row
+ * @returns {HTMLButtonElement}
+ */
+function followButton(row) {
+  const button = row.appendChild(element("td", "follow", "cell")).appendChild(element("button", "star"));
+  button.type = "button";
+  button.tabIndex = -1; // one of all is a tab stop: whose list this is sees to it
+  button.ariaPressed = "false";
+  return button;
+}
+
+/**
+ * @param {{at: number}[]} news the oldest first
+ * @param {number} now
+ */
+function forgetOld(news, now) {
+  const fresh = news.findIndex(({ at }) => now - at < MOVEMENT_MS);
+  news.splice(0, fresh < 0 ? news.length : fresh);
 }

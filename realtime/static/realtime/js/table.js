@@ -17,6 +17,8 @@ const SWEEP_MS = 500;
 
 export class Standings {
   #table;
+  #full;
+  /** @type {string | null} */ #followed = null;
   #body;
   #leaving;
   #counters = new Counters();
@@ -28,9 +30,11 @@ export class Standings {
   /**
    * @param {HTMLTableElement} table with a body for the rows and one for those that leave:
    *   `<tbody data-rows>` and `<tbody data-leaving>`
+   * @param {{full?: boolean}} [options] rows with all they can show, see RowView; the table needs headers for it
    */
-  constructor(table) {
+  constructor(table, { full = false } = {}) {
     this.#table = table;
+    this.#full = full;
     this.#body = /** @type {HTMLElement} */ (table.querySelector("[data-rows]"));
     this.#leaving = /** @type {HTMLElement} */ (table.querySelector("[data-leaving]"));
   }
@@ -41,6 +45,22 @@ export class Standings {
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
+  /** Without a row: these were of somebody else, and no way leads from there to here. */
+  clear() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    for (const view of this.#views.values()) view.leave();
+    this.#views.clear();
+    this.#body.replaceChildren();
+    this.#leaving.replaceChildren();
+  }
+
+  /** @param {string | null} player whom the viewer follows */
+  mark(player) {
+    this.#followed = player;
+    for (const view of this.#views.values()) view.mark(view.row.player === player);
+  }
+
   #draw() {
     this.#frame = 0;
     const rows = this.#due ?? [];
@@ -48,14 +68,14 @@ export class Standings {
     const sight = this.#sight();
     const opening = this.#views.size === 0; // a first sight is no news: nothing fades in
     this.#partWith(rows);
-    const views = rows.map((row) => this.#view(row, sight, opening));
+    const views = rows.map((row, index) => this.#view(row, index, sight, opening));
     this.#arrange(views);
     this.#measureUp(rows, views);
     this.#sweeper ||= setTimeout(() => this.#sweep(), SWEEP_MS);
   }
 
   /**
-   * Which ranks the viewer can see; what moves elsewhere isn't worth animating.
+   * Which places the viewer can see; what moves elsewhere isn't worth animating.
    * @returns {Sight}
    */
   #sight() {
@@ -79,37 +99,42 @@ export class Standings {
 
   /** @param {RowView} view */
   #sayGoodbye(view) {
+    const place = view.index;
     this.#leaving.append(view.element);
-    fadeOut(view.element, view.row.rank - 1, () => view.element.remove());
+    fadeOut(view.element, place, () => view.element.remove());
   }
 
   /**
    * @param {Row} row
+   * @param {number} index
    * @param {Sight} sight
    * @param {boolean} opening
    */
-  #view(row, sight, opening) {
+  #view(row, index, sight, opening) {
     const known = this.#views.get(row.player);
     if (known) {
-      known.update(row, sight);
+      known.update(row, index, sight);
       return known;
     }
-    const view = new RowView(row, this.#counters);
+    const view = new RowView(row, index, this.#counters, this.#full);
+    view.mark(row.player === this.#followed);
     this.#views.set(row.player, view);
     if (!opening) fadeIn(view.element);
     return view;
   }
 
   /**
-   * Bring the elements into the rows' order, so that what is read aloud is what is seen.
+   * Bring the elements into the rows' order, so that what is read aloud is what is seen. A focus stays on the player that has it.
    * @param {RowView[]} views
    */
   #arrange(views) {
+    const focused = /** @type {HTMLElement | null} */ (this.#body.contains(document.activeElement) ? document.activeElement : null);
     let place = this.#body.firstElementChild;
     for (const { element } of views) {
       if (place === element) place = place.nextElementSibling;
       else this.#body.insertBefore(element, place);
     }
+    if (focused?.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 
   /**
