@@ -34,6 +34,7 @@ from leaderboard.services.key_uses import KeyUses
 from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
+from leaderboard.services.race import Races
 from leaderboard.services.ranges import Ranges
 from leaderboard.services.rerank import Rerank
 from leaderboard.services.sign_in import SignIn
@@ -111,6 +112,7 @@ def build(database_url: str, redis_url: str) -> Services:
         totals=totals,
         standings=standings,
         careers=Careers(store=store, index=index, catalogs=catalogs, players=players, totals=totals, bell=bell),
+        races=Races(store=store, feed=feed, catalogs=catalogs, players=players, monotonic=time.monotonic),
         ranges=Ranges(standings, store=store, index=index, feed=feed, players=players, totals=totals),
         live=live,
         upkeep=upkeep,

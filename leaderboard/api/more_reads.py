@@ -53,7 +53,7 @@ def player_history(request: ApiRequest, told: Told, player: str) -> None:
 
 
 async def _entries(request: ApiRequest, board: str) -> dict[str, Any]:
-    values, ranges, now = _values(request), runtime.services().ranges, runtime.utc_now()
+    values, ranges, now = values_of(request), runtime.services().ranges, runtime.utc_now()
     kind = _one_of(values, _KINDS)
     limit, offset = whole(values, "limit", 10), whole(values, "offset", 0)
     check_window(limit, offset)  # also where they choose nothing
@@ -69,7 +69,7 @@ async def _entries(request: ApiRequest, board: str) -> dict[str, Any]:
 
 
 async def _percentile(request: ApiRequest, board: str) -> dict[str, Any]:
-    values, services, now = _values(request), runtime.services(), runtime.utc_now()
+    values, services, now = values_of(request), runtime.services(), runtime.utc_now()
     kind = _one_of(values, (("player",), ("score",), ("percentile",)))
     season = season_asked(values)
     if "subscore" in values and kind != "score":
@@ -86,7 +86,7 @@ async def _percentile(request: ApiRequest, board: str) -> dict[str, Any]:
 
 
 async def _what_if(request: ApiRequest, board: str) -> dict[str, Any]:
-    values = _values(request)
+    values = values_of(request)
     score, subscore = _needed(values, "score"), whole(values, "subscore", 0)
     player = clean_name(values["player"][-1], what="player") if "player" in values else None
     known = await find(request, board)
@@ -95,19 +95,19 @@ async def _what_if(request: ApiRequest, board: str) -> dict[str, Any]:
 
 
 async def _player_standings(request: ApiRequest, player: str) -> dict[str, Any]:
-    values = _values(request)
+    values = values_of(request)
     game, credential = values.get("game", [""])[-1], await _credential(request)
     return await runtime.services().careers.standings(player, game=game, credential=credential, now=runtime.utc_now())
 
 
 async def _player_sessions(request: ApiRequest, player: str) -> dict[str, Any]:
-    values, credential = _values(request), await _credential(request)
+    values, credential = values_of(request), await _credential(request)
     before = _needed(values, "before") if "before" in values else None
     return await runtime.services().careers.sessions(player, credential=credential, limit=whole(values, "limit", 20), before=before)
 
 
 async def _player_history(request: ApiRequest, player: str) -> dict[str, Any]:
-    values = _values(request)
+    values = values_of(request)
     if "leaderboard" not in values:
         raise _wrong("leaderboard", "a slug, which is missing")
     season, limit = season_asked(values), whole(values, "limit", 100)
@@ -127,7 +127,7 @@ async def _credential(request: ApiRequest) -> Credential | None:
 # --- The question ------------------------------------------------------------------------------------------------------------
 
 
-def _values(request: ApiRequest) -> Values:
+def values_of(request: ApiRequest) -> Values:
     """Raises InvalidParameter."""
     try:
         return parse_qs(request.query.decode("latin-1"), keep_blank_values=True, max_num_fields=FIELDS_MAX)

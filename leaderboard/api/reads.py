@@ -107,15 +107,16 @@ async def _boards(request: ApiRequest, told: Told) -> None:
     _told(request, told, READERS if private else BY_READER, encoded(found))
 
 
-async def of_board(request: ApiRequest, told: Told, board: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+async def of_board(request: ApiRequest, told: Told, board: str, work: Callable[[], Awaitable[dict[str, Any] | Encoded]]) -> None:
     """Tell what `work` says of a board, if who asks may read it."""
     definition = (await find(request, board)).definition
     await answered(request, told, EVERYBODYS if definition.is_public else READERS, work())
 
 
-async def answered(request: ApiRequest, told: Told, audience: Audience, work: Awaitable[dict[str, Any]]) -> None:
+async def answered(request: ApiRequest, told: Told, audience: Audience, work: Awaitable[dict[str, Any] | Encoded]) -> None:
     """Tell what `work` says, whoever asks."""
-    _told(request, told, audience, encoded(await work))
+    found = await work
+    _told(request, told, audience, found if isinstance(found, Encoded) else encoded(found))
 
 
 # --- Who may ask -------------------------------------------------------------------------------------------------------------

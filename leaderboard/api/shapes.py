@@ -175,6 +175,28 @@ class WhatIf(Placed, kw_only=True):
     would_improve: bool | UnsetType = UNSET  # of a player
 
 
+class Line(Shape):
+    """A player's score over time."""
+
+    player: str
+    name: str
+    rank: Rank
+    complete: Annotated[bool, Meta(description="Whether it says all that happened since then.")]
+    points: Annotated[list[tuple[Time, Whole]], Meta(max_length=120, description="When, and the score from then on.")]
+
+
+class Race(Shape):
+    """The scores of the best over time."""
+
+    leaderboard: str
+    season: Season
+    epoch: str
+    offset: Count
+    since: Time
+    until: Time
+    players: Annotated[list[Line], Meta(max_length=10)]
+
+
 class Definition(Shape):
     """A leaderboard as it is listed."""
 

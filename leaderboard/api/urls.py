@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from leaderboard.api import administration, identity, moderation, more_views, views
+from leaderboard.api import administration, identity, moderation, more_views, race, views
 
 urlpatterns = [
     path("scores/", views.Scores.as_view()),
@@ -24,6 +24,7 @@ urlpatterns = [
     path("leaderboard/<str:board>/entries/", more_views.Entries.as_view()),
     path("leaderboard/<str:board>/percentile/", more_views.Percentile.as_view()),
     path("leaderboard/<str:board>/what_if/", more_views.WhatIf.as_view()),
+    path("leaderboard/<str:board>/race/", race.Race.as_view()),
     path("leaderboard/<str:board>/entries/<path:player>/", moderation.Entry.as_view()),
     path("leaderboard/<str:board>/edits/", moderation.Edits.as_view()),
     path("players/<path:player>/standings/", more_views.PlayerStandings.as_view()),

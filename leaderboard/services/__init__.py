@@ -17,6 +17,7 @@ from leaderboard.services.key_uses import KeyUses
 from leaderboard.services.limits import Limits
 from leaderboard.services.live import Live
 from leaderboard.services.players import Players
+from leaderboard.services.race import Races
 from leaderboard.services.ranges import Ranges
 from leaderboard.services.rerank import Rerank
 from leaderboard.services.sign_in import SignIn
@@ -49,6 +50,7 @@ class Services:
     standings: Standings
     ranges: Ranges
     careers: Careers
+    races: Races
     live: Live
     upkeep: Upkeep
     rerank: Rerank
@@ -58,6 +60,7 @@ class Services:
         await self.sign_in.aclose()
         await self.submits.aclose()
         await self.totals.aclose()
+        await self.races.aclose()
         await self.key_uses.aclose()
         await self.cache.aclose()
         await self.feed.aclose()

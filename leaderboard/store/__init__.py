@@ -33,6 +33,7 @@ import msgspec
 
 from leaderboard.domain.definition import Definition, Submission
 from leaderboard.domain.errors import Refusal
+from leaderboard.domain.race import Race, Racer
 from leaderboard.domain.replay import Edit, Play
 from leaderboard.domain.score import BoardId, Entry
 
@@ -318,6 +319,10 @@ class Store(Protocol):
 
         Raises EditedMeanwhile or StoreUnavailable; then nothing changed.
         """
+        ...
+
+    async def race(self, race: Race) -> list[Racer]:
+        """The best entries with what their lines are made from, as of one moment and best first. Bounded, see `leaderboard.store.race`."""
         ...
 
     async def ping(self) -> None: ...

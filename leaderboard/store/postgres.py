@@ -10,6 +10,7 @@ import asyncpg
 
 from leaderboard.domain.definition import Submission
 from leaderboard.domain.errors import StoreUnavailable
+from leaderboard.domain.race import Race, Racer
 from leaderboard.domain.score import BoardId, Entry
 from leaderboard.store import (
     RANK_COUNT_LIMIT,
@@ -27,6 +28,7 @@ from leaderboard.store import (
     postgres_replace,
     statements,
 )
+from leaderboard.store import race as racing
 from leaderboard.store.reads import Reads
 from leaderboard.store.rows import PLACE_BEFORE_ALL, definition_of, key_of, new_user, player_of, refusal_for
 
@@ -103,6 +105,16 @@ _WRITE_RANKS = """
         ORDER BY e.user_id FOR NO KEY UPDATE OF e
     )
     UPDATE leaderboard_leaderboardentry e SET rank = held.rank FROM held WHERE e.id = held.id"""
+_RACE = f"""
+    SELECT found.* FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS given (user_id, after, score_key)
+    CROSS JOIN LATERAL ({
+    racing.plays(
+        postgres_commit.ACHIEVED_MS.format(table="s").replace("achieved_at", '"timestamp"'),
+        user="given.user_id",
+        after="given.after",
+        key="given.score_key",
+    )
+}) AS found"""  # noqa: S608 - constants only
 # Read by user and then sorted: to fetch the rows in the order of the board's index costs three times as much.
 _SORTED = f"""
     SELECT * FROM (SELECT {statements.entry_columns(postgres_commit.ACHIEVED_MS.format(table="e"), table="e")}
@@ -305,6 +317,18 @@ class PostgresStore(Reads):
             if isinstance(error, ValueError):
                 raise
             raise StoreUnavailable from error
+
+    async def race(self, race: Race) -> list[Racer]:
+        async def work(connection: Any) -> list[Racer]:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                entries = [Entry(*row) for row in await connection.fetch(_READS.top, *race.board, race.limit, 0)]
+                words = racing.words(await connection.fetch(racing.EDITS, *race.board, race.limit)) if entries else {}
+                asked = [(each.user_id, racing.after(each, words), each.score_key) for each in racing.moving(entries, words, race)]
+                given = map(list, zip(*asked, strict=True))
+                rows = await connection.fetch(_RACE, *given, *racing.arguments(race, (race.begins, race.ends))) if asked else []
+                return racing.racers(race, entries, words, rows)
+
+        return await self._call(work, repeatable=True)
 
     async def aclose(self) -> None:
         """Close this loop's connections, and what is left of loops that are closed."""

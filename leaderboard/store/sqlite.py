@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from leaderboard.domain.definition import Feeding, Submission
 from leaderboard.domain.errors import StoreUnavailable
+from leaderboard.domain.race import Race, Racer
 from leaderboard.domain.replay import Play
 from leaderboard.domain.score import BoardId, Entry, merge, opening
 from leaderboard.store import (
@@ -37,6 +38,7 @@ from leaderboard.store import (
     StaleCatalog,
     statements,
 )
+from leaderboard.store import race as racing
 from leaderboard.store.reads import Reads
 from leaderboard.store.rows import (
     PLACE_BEFORE_ALL,
@@ -108,6 +110,8 @@ _BETTER = """
     )"""
 _CALCULATED_RANK = "SELECT rank FROM leaderboard_leaderboardentry WHERE leaderboard_id = ? AND season = ? AND user_id = ?"
 _WRITE_RANK = "UPDATE leaderboard_leaderboardentry SET rank = ? WHERE id = ?"
+
+_RACE = racing.plays(_ACHIEVED_MS.replace("e.achieved_at", 's."timestamp"'), user="$1", after="$2", key="$3")
 
 _NEW_ENTRIES = """
     CREATE TEMP TABLE leaderboard_new_entry (season, user_id, score_key, subscore_key, session_id, version,
@@ -295,6 +299,9 @@ class SqliteStore(Reads):
         finally:
             await self._writer.run(lambda connection: connection.execute(_NO_NEW_ENTRIES))
 
+    async def race(self, race: Race) -> list[Racer]:
+        return await self._readers.run(partial(_race, race=race))
+
     async def aclose(self) -> None:
         await self._readers.aclose()
         await self._writer.aclose()
@@ -431,6 +438,17 @@ def _replace(connection: sqlite3.Connection, what: Replacement, catch_up: CatchU
         _fetch(connection, statements.NEW_RULES, *rule_columns(new))
         _fetch(connection, statements.RERANKED, what.reranking_id, what.moved)
         return dropped
+
+
+def _race(connection: sqlite3.Connection, race: Race) -> list[Racer]:
+    arguments = racing.arguments(race, (_text_of(race.begins), _text_of(race.ends)))
+    with _transaction(connection, "DEFERRED"):
+        entries = [Entry(*row) for row in _fetch(connection, _READS.top, *race.board, race.limit, 0)]
+        words = racing.words(_fetch(connection, racing.EDITS, *race.board, race.limit))
+        rows: list[Any] = []
+        for entry in racing.moving(entries, words, race):
+            rows += _fetch(connection, _RACE, entry.user_id, racing.after(entry, words), entry.score_key, *arguments)
+    return racing.racers(race, entries, words, rows)
 
 
 def _kept_answer(connection: sqlite3.Connection, session_id: int, answer: bytes) -> bytes:

@@ -39,6 +39,8 @@ VOLATILE = {
     "season": f'"{_S}"',
     "season_ends": f'"{_MS}"',
     "created_at": f'"{_MS}"',
+    "since": f'"{_MS}"',
+    "until": f'"{_MS}"',
     "id": r"\d+",
     "before": r"\d+",
     "actor": r'"key:\d+"',
@@ -48,6 +50,7 @@ VOLATILE = {
     "ticket": _JWT,
 }
 KEPT = ("id", "access_token", "refresh_token", "ticket")  # the next requests mean those of the last answer that had one: $ID and so on
+_POINT = re.compile(rf'\["{_MS}",')
 _ETAG = re.compile(r'"[0-9a-f]{24}"')
 
 ADMIN_KEY = "gl_arcade09_keeps-and-moderates"
@@ -100,7 +103,7 @@ def _filled(text: str, given: dict[str, str]) -> str:
 def _calm(body: str) -> str:
     for name, form in VOLATILE.items():
         body = re.sub(rf'"{name}":{form}', f'"{name}":"<{name}>"', body)
-    return body
+    return _POINT.sub('["<at>",', body)
 
 
 def examples() -> list[dict[str, Any]]:

@@ -17,6 +17,9 @@ _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 _MADE_PLAYER = re.compile(r"player-[0-9a-f]{12}")
 _VARYING = {
+    "since",
+    "until",
+    "points",
     "session_id",
     "timestamp",
     "achieved_at",

@@ -18,6 +18,7 @@ from leaderboard.api.rows.parts import (
     score,
 )
 from leaderboard.domain import errors
+from leaderboard.services import race
 from leaderboard.services.ranges import NAMES_MAX
 from leaderboard.services.standings import OFFSET_MAX
 
@@ -72,6 +73,12 @@ OPERATIONS: dict[str, Operation] = {
         (*OF_A_SEASON, errors.InvalidPlayer, errors.ScoreOutOfRange, errors.TotalOutOfRange), READER, parameters=(
             score("score", "Of the play", required=True, example=1200), SUBSCORE,
             query("player", "Whose play it would be; without one, of a new entry", type="string", example="ada"), SEASON,
+        ), has_tag=True,
+    ),
+    f"{_BOARD}race/": Operation(
+        "race", "The scores of the best over the last minutes", {200: shapes.Race}, (*OF_A_BOARD, errors.Overloaded), READER, parameters=(
+            query("limit", "Players", type="integer", minimum=1, maximum=race.LIMIT_MAX, default=10),
+            query("minutes", "How far back", type="integer", minimum=1, maximum=race.MINUTES_MAX, default=60),
         ), has_tag=True,
     ),
 }  # fmt: skip
