@@ -3,11 +3,13 @@
 from django.urls import path
 
 from realtime import overlay, sse, views
+from realtime.cards.views import card
 
 urlpatterns = [
     path("", views.board, name="home"),
     path("embed.js", views.embed, name="embed"),
     path("boards/<slug:slug>/", views.board, name="board"),
+    path("boards/<slug:slug>/card.png", card, name="card"),
     path("overlay/<slug:slug>/", overlay.overlay, name="overlay"),
     path("sse/leaderboard/<str:board>/", sse.Events.as_view()),
 ]
