@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from realtime import overlay, sse, views
+from realtime import lobby, overlay, sse, views
 from realtime.cards.views import card
 
 urlpatterns = [
-    path("", views.board, name="home"),
+    path("", lobby.lobby, name="home"),
     path("embed.js", views.embed, name="embed"),
     path("boards/<slug:slug>/", views.board, name="board"),
     path("boards/<slug:slug>/card.png", card, name="card"),

@@ -12,7 +12,6 @@ from leaderboard.domain.errors import LeaderboardNotFound, NotAuthenticated
 from leaderboard.services.credentials import check_may_read
 from leaderboard.services.standings import TIE_RULE
 
-HOME = "global"
 LINKED = 24  # boards that a page leads to by itself; the lobby has all
 
 # Everything the page needs is its own; nothing is inline.
@@ -26,14 +25,12 @@ PAGE_HEADERS = {
 EMBED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "no-cache"}
 
 
-async def board(request: HttpRequest, slug: str = HOME) -> HttpResponse:
-    """One board, live; `/` shows the default one, or the first there is. Private boards have no page: a browser opens one as nobody."""
+async def board(request: HttpRequest, slug: str) -> HttpResponse:
+    """One board, live. Private boards have no page: a browser opens one as nobody."""
     catalogs = runtime.services().catalogs
     view = await catalogs.view()
     public = [definition for definition in view.by_slug.values() if definition.is_active and definition.is_public]
     active = sorted(public, key=lambda definition: definition.slug)
-    if slug == HOME and active and all(definition.slug != HOME for definition in active):
-        slug = active[0].slug
     try:
         _, definition = await catalogs.definition(slug)
         check_may_read(definition, None)

@@ -77,7 +77,7 @@ async def test_an_edit_in_the_admin_moves_the_live_page(page: Page, staffed: Sta
     watching = await page.context.browser.new_page()
     refused = await listen(page)
     seen = await listen(watching)
-    await watching.goto(staffed.url + "/")
+    await watching.goto(staffed.url + "/boards/global/")
     names = watching.locator("[data-rows] .name")
     await expect(names).to_have_text(["ada", "bo"], timeout=PATIENCE_MS)
     await sign_in(page, staffed)

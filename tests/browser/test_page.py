@@ -323,7 +323,7 @@ async def test_another_size_is_asked_for_on_the_same_socket(page: Page, script: 
 
 async def test_a_posted_score_moves_the_page(page: Page, stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Api-Key {stack.api_key}"}) as client:
-        await page.goto(stack.url + "/")
+        await page.goto(stack.url + "/boards/global/")
         await state_is(page, "live")
         for player, score in [("page-ada", 10**9), ("page-bo", 2 * 10**9)]:
             answer = await client.post("/api/v1/scores/", json={"player": player, "score": score})

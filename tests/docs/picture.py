@@ -49,7 +49,7 @@ async def _take(stack: Stack) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium.path, env={**os.environ, **chromium.env}, args=launch_flags())
         page = await browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="dark")
-        await page.goto(stack.url)
+        await page.goto(f"{stack.url}/boards/global/")
         await asyncio.to_thread(_play, stack)
         await _settle(page)
         PICTURE.parent.mkdir(parents=True, exist_ok=True)
