@@ -9,6 +9,8 @@
 - `link`       the process's one subscription to the channel layer
 - `history`    recent frames of a board: resume or say resync
 - `board`      a watched board, who watches it from which position, and the loop that hands a frame out
+- `viewports`  what single watchers see around a player, and who passed it
+- `pulse`      how many watch a board, and how many scores it takes
 - `outbox`     what a socket is owed, and in which order it gets it
 - `wire`       how a socket is written to: through ASGI, or directly
 - `frames`     WebSocket frames, without I/O

@@ -62,6 +62,44 @@ class Error(msgspec.Struct, tag_field="type", tag="error", forbid_unknown_fields
     leaderboard: Annotated[str, Meta(description="Whose subscription is refused or has ended.")] | UnsetType = UNSET
 
 
+class Pulse(msgspec.Struct, tag_field="type", tag="pulse", forbid_unknown_fields=True):
+    """How lively a board is."""
+
+    leaderboard: str
+    watching: Annotated[int, Meta(ge=0, description="Connections that watch the board, of all processes.")]
+    scores_per_minute: Annotated[int, Meta(ge=0, description="null while it is not known yet.")] | None
+
+
+class Around(msgspec.Struct, tag_field="type", tag="around", forbid_unknown_fields=True):
+    """Where a player stands, and the rows around it."""
+
+    leaderboard: str
+    season: str
+    player: str
+    rank: Annotated[int, Meta(ge=1)] | None
+    total: Annotated[int, Meta(ge=0)]
+    entries: Annotated[list[shapes.Row], Meta(max_length=2 * AROUND_MAX + 1)]
+
+
+class Passed(msgspec.Struct, forbid_unknown_fields=True):
+    """Who passed, or was passed."""
+
+    player: str
+    name: str
+
+
+class Overtake(msgspec.Struct, tag_field="type", tag="overtake", forbid_unknown_fields=True):
+    """A player's rank changed by passing."""
+
+    leaderboard: str
+    season: str
+    player: str
+    rank: Annotated[int, Meta(ge=1)]
+    previous_rank: Annotated[int, Meta(ge=1)]
+    passed_by: list[Passed]
+    passed: list[Passed]
+
+
 class Bye(msgspec.Struct, tag_field="type", tag="bye", forbid_unknown_fields=True):
     """This server goes away."""
 
@@ -77,7 +115,7 @@ _COMMANDS_SAY = {
     protocol.Ping: "Is answered with pong.",
     protocol.Submit: "Store a score; is answered with submitted, or with an error.",
 }
-MESSAGES = (wire.Snapshot, wire.DeltaMessage, Heartbeat, Status, Pong, Submitted, Error, Bye)
+MESSAGES = (wire.Snapshot, wire.DeltaMessage, Heartbeat, Status, Pong, Submitted, Pulse, Around, Overtake, Error, Bye)
 
 EVENTS = tuple(message for message in MESSAGES if message not in (Pong, Submitted))  # who sends nothing gets no answers
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from leaderboard.domain.errors import LeaderboardNotFound, Overloaded, Refusal, StoreUnavailable, TooMany
+from leaderboard.domain.errors import Forbidden, LeaderboardNotFound, NotAuthenticated, Overloaded, Refusal, StoreUnavailable, TooMany
 from leaderboard.feed import NOWHERE, FeedUnavailable, Frame, Position, State
 from leaderboard.services.credentials import check_may_read
 from realtime.board import Board, Standing, Step, Subscription
@@ -28,7 +28,9 @@ from realtime.link import Layer, Link, LinkError
 from realtime.metrics import Counters
 from realtime.outbox import Outbox
 from realtime.protocol import CloseCode, bye_text, error_text, is_slug
+from realtime.pulse import Pulses
 from realtime.source import OFFLINE, LeaderboardInfo, Source
+from realtime.viewports import Viewports
 from realtime.wanted import Wanted
 from realtime.wire import Wire
 
@@ -40,6 +42,10 @@ logger = logging.getLogger(__name__)
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class Hub:
@@ -56,6 +62,9 @@ class Hub:
         self._outboxes: set[Outbox] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._deserted = asyncio.Event()
+        known: dict[str, Any] = {"counters": self.counters, "options": self.options, "now": _loop_time}
+        self._viewports = Viewports(source, **known)
+        self._pulses = Pulses(source, presence=self._presence, **known)
         self._link = Link(layer, on_message=self._on_message, timeout_s=self.options.call_timeout_s)
 
     # --- Sockets -------------------------------------------------------------------------------------------------------
@@ -76,6 +85,9 @@ class Hub:
             self._spawn(self._guard())
             self._spawn(self._beat())
             self._spawn(self._watch_slow())
+            self._spawn(self._viewports.watch())
+            self._spawn(self._viewports.welcome())
+            self._spawn(self._pulses.run())
         return outbox
 
     def detach(self, outbox: Outbox) -> None:
@@ -95,15 +107,19 @@ class Hub:
         """How many sockets of this process watch each board."""
         return {board.info.slug: len(board.subscriptions) for board in self._boards.values()}
 
+    def _presence(self) -> dict[int, int]:
+        return {board.info.id: len(board.subscriptions) for board in self._boards.values() if board.subscriptions}
+
     async def subscribe(self, outbox: Outbox, slug: str, wanted: Wanted) -> None:
         """Owe the socket the board: the frames after `since` if they can be had, else a snapshot; then every frame.
 
-        A subscription to the same board is replaced.
-        Raises LeaderboardNotFound, NotAuthenticated, Forbidden, TooMany or StoreUnavailable.
+        And, if wanted, its pulse, and the viewport of a player. A subscription to the same board is replaced.
+        Raises LeaderboardNotFound, NotAuthenticated, Forbidden, TooMany, Overloaded or StoreUnavailable.
         """
         info = await self._resolve(slug)
         if not info.is_public:
             await self._check_may_watch(info, outbox.bearer)
+        player = await self._viewed(wanted, outbox.bearer)
         if info.slug not in outbox.subscriptions and len(outbox.subscriptions) >= self.options.subscriptions:
             raise TooMany(f"at most {self.options.subscriptions} subscriptions per socket")
         board = self._board(info)
@@ -111,7 +127,8 @@ class Hub:
         try:
             await self._make_ready(board, wanted.since)
             if outbox in self._outboxes:  # it may have gone meanwhile
-                self._begin(outbox, board, Subscription(board, outbox, top=wanted.top, position=wanted.since or NOWHERE))
+                subscription = Subscription(board, outbox, top=wanted.top, position=wanted.since or NOWHERE)
+                self._begin(subscription, wanted, player)
         finally:
             board.arriving -= 1
             self._drop_if_unwatched(board)
@@ -122,6 +139,8 @@ class Hub:
         if subscription is None:
             return
         subscription.end()
+        self._viewports.end(subscription)
+        self._pulses.end(subscription)
         subscription.board.subscriptions.pop(outbox, None)
         self._drop_if_unwatched(subscription.board)
 
@@ -141,6 +160,7 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._pulses.leave()
         await self._try_link(self._link.aclose)
 
     def _say_bye(self, outbox: Outbox) -> None:
@@ -208,7 +228,11 @@ class Hub:
                 return
             board.recall(frames or ())
 
-    def _begin(self, outbox: Outbox, board: Board, subscription: Subscription) -> None:
+    def _begin(self, subscription: Subscription, wanted: Wanted, player: str | None) -> None:
+        """Raises Overloaded, and then nothing has changed."""
+        board, outbox = subscription.board, subscription.outbox
+        if player is not None:
+            self._viewports.check_room(instead_of=outbox.subscriptions.get(board.info.slug))
         self.unsubscribe(outbox, board.info.slug)  # replaced, if there is one
         outbox.subscriptions[board.info.slug] = subscription
         board.subscriptions[outbox] = subscription
@@ -217,6 +241,10 @@ class Hub:
             outbox.push_message(board.offline.message(subscription.top))
         else:
             outbox.owe(subscription)
+        if wanted.pulse:
+            self._pulses.begin(subscription)
+        if player is not None and wanted.around is not None:
+            self._viewports.begin(subscription, player=player, around=wanted.around)
 
     def _drop_if_unwatched(self, board: Board) -> None:
         if not board.watched and self._boards.get(board.info.id) is board:
@@ -315,6 +343,18 @@ class Hub:
         """Raises NotAuthenticated, Forbidden or LeaderboardNotFound."""
         now = self._clock()
         check_may_read(info, (bearer.held(now) or await bearer.find(now)) if bearer is not None and bearer.of_game else None)
+
+    async def _viewed(self, wanted: Wanted, bearer: "Bearer | None") -> str | None:
+        """The player of the viewport, None if none is wanted. Raises NotAuthenticated, and Forbidden for who is no player."""
+        if not wanted.own:
+            return wanted.player
+        if bearer is None:
+            raise NotAuthenticated("own is the player whose credential the handshake brought; there was none")
+        now = self._clock()
+        credential = bearer.held(now) or await bearer.find(now)
+        if credential.player is None:
+            raise Forbidden("own is the player whose credential it is; this one is no player's")
+        return credential.player.username
 
     async def _guard(self) -> None:
         """Rights end while sockets watch: keys are revoked, tickets expire, boards are made private."""

@@ -26,6 +26,10 @@ class Options:
     write_buffer_bytes: int = 64 * 1024  # beyond what the kernel holds; past it a socket is behind, and is sent nothing until it is drained
     probe_every: int = 3  # heartbeats; a client that answers no ping from one probe to the next is gone
     replies: int = 64  # pongs and errors waiting for a socket; more are dropped and counted
+    viewport_s: float = 1.0  # how often a viewport may change
+    viewports: int = 1_000  # of this process: when all their boards move, a tick costs some 80 ms of its CPU and 40 of Redis'
+    pulse_s: float = 2.0  # how often a pulse may change
+    attended: int = 3  # pulses that a process may miss before its watchers are not counted any more
     submits: int = 256  # of a socket, not answered yet or the answer not taken yet; with more, nothing is read from it
     notify_batch: int = 256  # sockets written to before the event loop may do something else
     catch_up_together: int = 16  # boards that read from Redis at once after a fault

@@ -11,9 +11,10 @@ from prometheus_client.registry import Collector
 
 @dataclass(slots=True)
 class Counters:
-    """Everything since the hub began, except `sockets`, which is now."""
+    """Everything since the hub began, except GAUGES, which are now."""
 
     sockets: int = 0
+    viewports: int = 0
     frames_heard: int = 0  # that came by the layer for a watched board, known ones too
     frames_received: int = 0  # applied to a board, from the layer or by catching up
     messages_sent: int = 0  # texts handed to sockets
@@ -30,6 +31,13 @@ class Counters:
     away: int = 0  # times that Redis went away
     acks: int = 0
     ack_lag_frames: int = 0  # sum over acks of how far behind the client was; divide by acks
+    views_sent: int = 0  # changes of viewports that sockets were told
+    views_held_back: int = 0  # times that a viewport had to wait because its socket was slow
+    viewports_refused: int = 0  # subscriptions refused because there were as many viewports as there may be
+    pulses_sent: int = 0
+
+
+GAUGES = ("sockets", "viewports")
 
 
 class _Exposed:
@@ -40,7 +48,7 @@ class _Exposed:
 
     def collect(self) -> Iterator[Metric]:
         for name, value in asdict(self._counters).items():
-            kind = GaugeMetricFamily if name == "sockets" else CounterMetricFamily
+            kind = GaugeMetricFamily if name in GAUGES else CounterMetricFamily
             yield kind(f"realtime_{name}", "See realtime/metrics.py", value=value)
         watchers = GaugeMetricFamily("realtime_watchers", "Sockets of this process that watch a board", labels=["leaderboard"])
         for slug, count in self._presence().items():

@@ -67,13 +67,14 @@ class Outbox:
         if self.waiting >= self._options.replies:
             self._counters.sends_dropped += 1
         else:
-            self._queue(message)
+            self.tell(message)
 
     def answer(self, text: bytes) -> None:
         """Queue a reply that must not be dropped: whoever asks for these has a bound of its own."""
-        self._queue(Message(text))
+        self.tell(Message(text))
 
-    def _queue(self, message: Message) -> None:
+    def tell(self, message: Message) -> None:
+        """The same for what many are told."""
         if self.wire.ready:
             self.wire.write(message)
             self._counters.messages_sent += 1

@@ -14,6 +14,7 @@ from leaderboard.domain.errors import BadMessage, InvalidBody, InvalidParameter,
 from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.snapshot import TOPS, round_up
 from leaderboard.domain.text import find_duplicate_key
+from leaderboard.domain.viewport import Overtake, View
 from leaderboard.feed import Position
 from leaderboard.services.checking import Asked
 
@@ -203,6 +204,21 @@ def heartbeat_text(positions: Mapping[str, Position]) -> bytes:
 
 def status_text(live: bool) -> bytes:
     return _encode({"type": "status", "live": live})
+
+
+def pulse_text(slug: str, *, watching: int, scores_per_minute: int | None) -> bytes:
+    return _encode({"type": "pulse", "leaderboard": slug, "watching": watching, "scores_per_minute": scores_per_minute})
+
+
+def around_text(slug: str, player: str, view: View) -> bytes:
+    told = {"type": "around", "leaderboard": slug, "season": view.season, "player": player}
+    return _encode({**told, "rank": view.rank, "total": view.total, "entries": view.rows})
+
+
+def overtake_text(slug: str, player: str, season: str, told: Overtake) -> bytes:
+    passed_by, passed = ([{"player": row["player"], "name": row["name"]} for row in rows] for rows in (told.passed_by, told.passed))
+    heading = {"type": "overtake", "leaderboard": slug, "season": season, "player": player}
+    return _encode({**heading, "rank": told.rank, "previous_rank": told.previous_rank, "passed_by": passed_by, "passed": passed})
 
 
 def bye_text(code: CloseCode, *, retry_in_ms: int) -> bytes:

@@ -1,9 +1,10 @@
 """What the hub asks the rest of the house for. The services implement it; tests do too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from leaderboard.feed import OFFLINE, Frame, Position, State
+from leaderboard.domain.viewport import View, Viewed
+from leaderboard.feed import OFFLINE, Attendance, Frame, Position, State
 
 __all__ = ["OFFLINE", "LeaderboardInfo", "Source"]
 
@@ -39,6 +40,27 @@ class Source(Protocol):
         """The state at its position; makes the first one if none is known. While Redis is away: from SQL, with epoch OFFLINE.
 
         Raises LeaderboardNotFound when the leaderboard is gone, StoreUnavailable when SQL is needed and away too.
+        """
+        ...
+
+    async def marks(self, leaderboards: Sequence[int]) -> Sequence[bytes]:
+        """The last mark of each, in the order asked: it moves with every change, outside of every top N too.
+
+        One round trip. Raises FeedUnavailable.
+        """
+        ...
+
+    async def views(self, wanted: Sequence[Viewed]) -> Sequence[View | None]:
+        """What there is to see, in the order asked: no older than marks that were read before. None where that can't be said now.
+
+        One round trip for all. Raises FeedUnavailable or StoreUnavailable.
+        """
+        ...
+
+    async def attend(self, process: str, watching: Mapping[int, int], *, asked: Sequence[int], life_ms: int) -> Sequence[Attendance]:
+        """Say how many sockets of this process watch which leaderboards, for so long; learn of those asked for, in their order.
+
+        One round trip. Raises FeedUnavailable.
         """
         ...
 

@@ -7,7 +7,7 @@ workers at once: the loser of the swap has nothing to say, because the winner re
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -16,13 +16,15 @@ from leaderboard.domain.errors import LeaderboardNotFound
 from leaderboard.domain.score import BoardId
 from leaderboard.domain.season import season_label
 from leaderboard.domain.snapshot import TOPS, Row
-from leaderboard.feed import NOWHERE, OFFLINE, Feed, FeedUnavailable, Frame, Position, State
+from leaderboard.domain.viewport import View, Viewed
+from leaderboard.feed import NOWHERE, OFFLINE, Attendance, Feed, FeedUnavailable, Frame, Position, State
 from leaderboard.feed.wire import frame_between
 from leaderboard.index import Index, IndexCold, IndexUnavailable, Page
 from leaderboard.services.catalog import Catalogs
 from leaderboard.services.players import Players
 from leaderboard.services.rows import rows
 from leaderboard.services.totals import Totals
+from leaderboard.services.viewports import Viewports
 from leaderboard.store import Store
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class Live:
         self._store, self._index, self._feed = store, index, feed
         self._catalogs, self._players, self._totals = catalogs, players, totals
         self._announce, self._ask_rebuild, self._clock = announce, ask_rebuild, clock
+        self._viewports = Viewports(index=index, catalogs=catalogs, players=players)
 
     # --- The publisher's side ------------------------------------------------------------------------------------------
 
@@ -158,6 +161,18 @@ class Live:
 
     async def frames_since(self, leaderboard_id: int, position: Position) -> list[Frame] | None:
         return await self._feed.frames_since(leaderboard_id, position)
+
+    async def marks(self, leaderboard_ids: Sequence[int]) -> list[bytes]:
+        return await self._feed.marks(leaderboard_ids)
+
+    async def views(self, wanted: Sequence[Viewed]) -> list[View | None]:
+        try:
+            return await self._viewports.read(wanted, now=self._clock())
+        except IndexUnavailable as error:
+            raise FeedUnavailable from error
+
+    async def attend(self, process: str, watching: Mapping[int, int], *, asked: Sequence[int], life_ms: int) -> list[Attendance]:
+        return await self._feed.attend(process, watching, asked=asked, life_ms=life_ms)
 
 
 def _step(held: State | None, read: tuple[list[Row], int], season: str) -> State:

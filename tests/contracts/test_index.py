@@ -154,13 +154,13 @@ async def test_many_arounds_tell_what_each_tells_alone(ready: RedisIndex) -> Non
 async def test_many_arounds_are_one_round_trip(ready: RedisIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     await ready.rebuild(THIRD, Model().read())
     sent: list[int] = []
-    send = ready._client.send
+    send = ready._bulk.send
 
     def count(commands: Sequence[Command]) -> "asyncio.Future[list[object]]":
         sent.append(len(commands))
         return send(commands)
 
-    monkeypatch.setattr(ready._client, "send", count)
+    monkeypatch.setattr(ready._bulk, "send", count)
     await ready.arounds({BOARD: [(user, 3) for user in range(101)], THIRD: [(ADA, 3)]})
     assert sent == [4]  # scripts
     assert await ready.arounds({}) == {}

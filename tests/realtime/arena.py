@@ -18,9 +18,11 @@ from websockets.exceptions import ConnectionClosed
 
 from leaderboard.domain.errors import LeaderboardNotFound, NotAuthenticated
 from leaderboard.domain.snapshot import Delta, patch
-from leaderboard.feed import NOWHERE, FeedUnavailable, Position, State, group_name, wire
+from leaderboard.domain.viewport import View
+from leaderboard.feed import NOWHERE, Attendance, FeedUnavailable, Position, State, group_name, wire
 from realtime.limits import Options
 from realtime.source import OFFLINE
+from realtime.wanted import Wanted
 from realtime.wire import AsgiWire
 from tests.frames import as_told
 
@@ -54,6 +56,10 @@ class Leaderboard:
     is_public: bool = True
     states: list = field(default_factory=list)
     frames: list = field(default_factory=list)
+    scores: dict = field(default_factory=dict)  # what viewports see
+    mark: bytes = b""
+    is_cold: bool = False
+    taken: int = 0  # scores
 
 
 PREFIX = "gl.test"  # of the layer's channels
@@ -70,6 +76,9 @@ class Arena:
         self.before_positions = None  # awaited before positions are answered
         self.after_frames = None  # awaited after frames were read, before they are answered
         self.after_state = None  # awaited after a state was read, before it is answered
+        self.before_views = None  # awaited before viewports are read
+        self.viewed = []  # what each reading of viewports asked for
+        self.watching = {}  # what processes say of their watchers
         self.sql = ranked({"ada": 3, "bo": 2})  # what SQL says while Redis is away
         self._redis = Redis.from_url(redis_url, socket_timeout=1, socket_connect_timeout=1, retry=None)
         self.layer = make_layer(redis_url)
@@ -122,6 +131,37 @@ class Arena:
         if self.after_frames:
             await self.after_frames()
         return held if whole else None
+
+    async def marks(self, leaderboards):
+        self.asked.append("marks")
+        await self._reach()
+        return [self._of(leaderboard).mark for leaderboard in leaderboards]
+
+    async def views(self, wanted):
+        self.asked.append("views")
+        self.viewed.append(list(wanted))
+        if self.before_views:
+            await self.before_views()
+        await self._reach()
+        return [self._view(viewed) for viewed in wanted]
+
+    def _view(self, viewed):
+        board = self._of(viewed.leaderboard)
+        if board.is_cold:
+            return None
+        rows = ranked(board.scores)
+        rank = next((row["rank"] for row in rows if row["player"] == viewed.player), None)
+        seen = [row for row in rows if rank is not None and abs(row["rank"] - rank) <= viewed.around]
+        return View("all-time", rank, len(rows), seen)
+
+    async def attend(self, process, watching, *, asked, life_ms):
+        self.asked.append("attend")
+        await self._reach()
+        self.watching[process] = dict(watching)
+        return [
+            Attendance(sum(said.get(leaderboard, 0) for said in self.watching.values()), self._of(leaderboard).taken)
+            for leaderboard in asked
+        ]
 
     async def _reach(self):
         try:
@@ -176,6 +216,11 @@ class Arena:
         async with asyncio.timeout(PATIENCE_S):
             while not await is_heard():
                 await asyncio.sleep(0.005)
+
+    def change(self, slug, scores):
+        """What viewports see, without a frame."""
+        board = self.boards[slug]
+        board.scores, board.mark = scores, b"%d" % (int(board.mark or b"0") + 1)
 
     def lose(self, slug):
         """As after FLUSHALL: nothing is known of the board."""
@@ -275,6 +320,37 @@ class InMemory:
 
     def lost(self):
         pass
+
+
+class Socket(Watcher):
+    """An attached outbox whose texts go to a watcher. `gate` holds the sends back while it is cleared."""
+
+    def __init__(self, hub):
+        super().__init__()
+        self.hub = hub
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.closed_with = None
+        self._line = InMemory(self._send, hub.options)
+        self.outbox = self._line.outbox = hub.attach(self._line.wire)
+        self._writer = asyncio.create_task(self._line.wire.run())
+
+    async def _send(self, message):
+        await self.gate.wait()
+        if message["type"] == "websocket.close":
+            self.closed_with = message["code"]
+        else:
+            self.take(message["text"])
+
+    async def watch(self, slug="arcade", *, top=10, since=None, **more):
+        await self.hub.subscribe(self.outbox, slug, Wanted(top, since, **more))
+        await self.hub._source.until_subscribed(slug, self.hub._link.joined)
+
+    async def leave(self):
+        self.hub.detach(self.outbox)
+        self._line.wire.end()
+        self.gate.set()
+        await self._writer
 
 
 def quiet_wire():

@@ -1,9 +1,11 @@
+import contextlib
+
 import pytest
 
 from realtime.hub import Hub
 from realtime.limits import Options
 from realtime.routing import websocket_app
-from tests.realtime.arena import OURS, STOCK, Arena, NoDesk, Server, make_layer
+from tests.realtime.arena import OURS, STOCK, Arena, NoDesk, Server, Socket, make_layer
 from tests.servers.redis import start_redis
 
 # A poll and a heartbeat that tests need not wait for.
@@ -29,6 +31,18 @@ async def make_hub(redis_url, arena):
     yield make
     for hub in hubs:
         await hub.aclose()
+
+
+@pytest.fixture
+async def make_socket():
+    async with contextlib.AsyncExitStack() as stack:
+
+        def make(hub):
+            socket = Socket(hub)
+            stack.push_async_callback(socket.leave)
+            return socket
+
+        yield make
 
 
 @pytest.fixture(params=[OURS, STOCK], ids=["direct", "asgi"])

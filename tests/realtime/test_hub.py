@@ -1,7 +1,6 @@
 """The hub against a real channel layer, with its faults: lost, late and doubled messages, Redis killed, muted and flushed."""
 
 import asyncio
-import contextlib
 
 import pytest
 
@@ -10,54 +9,10 @@ from leaderboard.feed import Frame, Position
 from leaderboard.services.credentials import Credential
 from realtime.protocol import PONG, CloseCode
 from realtime.source import OFFLINE
-from realtime.wanted import Wanted
-from tests.realtime.arena import Arena, InMemory, Watcher, eventually
+from tests.realtime.arena import Arena, eventually
 
 SMALL = {"ada": 30, "bo": 20, "cy": 10}
 NEVER = 3600
-
-
-class Socket(Watcher):
-    """An attached outbox whose texts go to a watcher. `gate` holds the sends back while it is cleared."""
-
-    def __init__(self, hub):
-        super().__init__()
-        self.hub = hub
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.closed_with = None
-        self._line = InMemory(self._send, hub.options)
-        self.outbox = self._line.outbox = hub.attach(self._line.wire)
-        self._writer = asyncio.create_task(self._line.wire.run())
-
-    async def _send(self, message):
-        await self.gate.wait()
-        if message["type"] == "websocket.close":
-            self.closed_with = message["code"]
-        else:
-            self.take(message["text"])
-
-    async def watch(self, slug="arcade", *, top=10, since=None, **more):
-        await self.hub.subscribe(self.outbox, slug, Wanted(top, since, **more))
-        await self.hub._source.until_subscribed(slug, self.hub._link.joined)
-
-    async def leave(self):
-        self.hub.detach(self.outbox)
-        self._line.wire.end()
-        self.gate.set()
-        await self._writer
-
-
-@pytest.fixture
-async def make_socket():
-    async with contextlib.AsyncExitStack() as stack:
-
-        def make(hub):
-            socket = Socket(hub)
-            stack.push_async_callback(socket.leave)
-            return socket
-
-        yield make
 
 
 async def settled(arena, *sockets, slug="arcade", top=10):

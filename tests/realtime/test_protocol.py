@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from leaderboard.domain.errors import Refusal
+from leaderboard.domain.viewport import Overtake, View
 from leaderboard.feed import Position, wire
 from realtime import protocol
 from realtime.limits import Options, TokenBucket
@@ -29,13 +30,25 @@ def message_types():
         protocol.status_text(True),
         protocol.bye_text(CloseCode.RESTARTING, retry_in_ms=1),
         protocol.submitted_text(b'{"session_id":1}', submit_id=None),
+        protocol.pulse_text("arcade", watching=1, scores_per_minute=None),
+        protocol.around_text("arcade", "ada", View("all-time", None, 0, [])),
+        protocol.overtake_text("arcade", "ada", "all-time", Overtake(2, 1, [], [])),
     ]
     return told + [json.loads(text)["type"] for text in texts]
 
 
 def test_every_message_builder_is_known_to_these_tests():
     made = {name for name, made in inspect.getmembers(protocol, inspect.isfunction) if made.__annotations__.get("return") is bytes}
-    assert made == {"error_text", "heartbeat_text", "status_text", "bye_text", "submitted_text"}
+    assert made == {
+        "error_text",
+        "heartbeat_text",
+        "status_text",
+        "bye_text",
+        "submitted_text",
+        "pulse_text",
+        "around_text",
+        "overtake_text",
+    }
 
 
 @pytest.mark.parametrize("kind", message_types())
