@@ -93,14 +93,12 @@ def _handshake(request: DjangoApiRequest) -> Scope:
 
 def _allow_origin(request: DjangoApiRequest, answer: HttpResponse) -> None:
     """Pages that may watch by a socket may watch so. Those that may use the whole API are told by the handler."""
-    origin = request.headers.get("Origin")
-    if origin is None or origin in settings.CORS_ALLOWED_ORIGINS:
+    origin, everybody = request.headers.get("Origin"), "*" in settings.WS_ALLOWED_ORIGINS
+    if origin is None or origin in settings.CORS_ALLOWED_ORIGINS or not (everybody or origin in settings.WS_ALLOWED_ORIGINS):
         return
-    if "*" in settings.WS_ALLOWED_ORIGINS:
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-    elif origin in settings.WS_ALLOWED_ORIGINS:
-        answer.headers["Access-Control-Allow-Origin"] = origin
-        answer.headers["Vary"] = "origin"
+    answer.headers["Access-Control-Allow-Origin"] = "*" if everybody else origin
+    answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
+    answer.headers["Vary"] = "origin"
 
 
 class Stream:

@@ -23,25 +23,31 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Message:
-    """A text, encoded and framed once for however many clients. A frame of a board says where that brings the watcher."""
+    """A text, encoded and framed once for however many clients. A frame of a board says where that brings the watcher.
 
-    __slots__ = ("_chunk", "_position", "framed", "payload")
+    As an event it is framed when one is first asked for: most messages go to sockets only.
+    """
+
+    __slots__ = ("_chunk", "_event", "_position", "framed", "payload")
 
     def __init__(self, payload: bytes, position: Position | None = None) -> None:
         self.payload = payload
         self.framed = frame(Opcode.TEXT, payload)
         self._position = position
+        self._event: bytes | None = None
         self._chunk: bytes | None = None
 
     @property
     def event(self) -> bytes:
         """As a server-sent event. JSON has no line breaks but those that are escaped."""
-        name = b"" if self._position is None else b"id: %b:%d\n" % (self._position.epoch.encode(), self._position.offset)
-        return b"%bdata: %b\n\n" % (name, self.payload)
+        if self._event is None:
+            name = b"" if self._position is None else b"id: %b:%d\n" % (self._position.epoch.encode(), self._position.offset)
+            self._event = b"%bdata: %b\n\n" % (name, self.payload)
+        return self._event
 
     @property
     def chunk(self) -> bytes:
-        """The event as a chunk of an HTTP/1.1 body; made when it is first asked for: most messages go to sockets only."""
+        """The event as a chunk of an HTTP/1.1 body."""
         if self._chunk is None:
             self._chunk = chunk(self.event)
         return self._chunk

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from django.conf import settings
 
+from gaming_leaderboard import handler
 from leaderboard.feed import Position
 from realtime.protocol import CloseCode
 from realtime.sse import Stream
@@ -228,6 +229,39 @@ async def test_a_stream_that_nobody_begins_is_given_up(make_hub):
     assert (hub.presence(), hub.counters.too_slow_closes) == ({}, 1)
 
 
+async def test_a_connection_that_is_full_when_it_is_left_to_a_stream_gets_nothing_until_it_is_drained(make_hub, arena):
+    hub, loop = make_hub(heartbeat_s=3600), asyncio.get_running_loop()
+    stream, accepted = Stream(hub), loop.create_future()
+    await hub.subscribe(stream.outbox, "arcade", Wanted())
+
+    class Accepting(asyncio.Protocol):
+        def connection_made(self, transport):
+            accepted.set_result(transport)
+
+    async with await loop.create_server(Accepting, "127.0.0.1", 0) as server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        stream.take_over(await accepted, set(), paused=True)
+        await arena.publish("arcade", {"ada": 1})
+        assert hub.counters.messages_sent == 0
+        stream.outbox.wire.resume_writing()
+        assert hub.counters.messages_sent == 1
+        await reader.readuntil(b'"type":"snapshot"')
+        writer.close()
+        await eventually(lambda: hub.counters.sockets == 0)
+
+
+async def test_it_outlives_the_deadline_of_requests_and_the_idle_time_of_connections(make_server, arena, watch, monkeypatch):
+    monkeypatch.setattr(handler, "DEADLINE_S", 0.2)
+    server, hub = await make_server()
+    server._config.timeout_keep_alive = 0.2
+    async with watch(server) as events:
+        for _ in range(12):  # beats of 50 ms
+            await events.next("heartbeat")
+        await arena.until_subscribed("arcade", hub._link.joined)
+        await arena.publish("arcade", {"ada": 1})
+        await events.until(lambda: events.shows("arcade", arena.newest("arcade"), top=10))
+
+
 # --- Redis away, and the end -------------------------------------------------------------------------------------------------
 
 
@@ -379,6 +413,7 @@ async def test_pages_that_may_watch_by_a_socket_may_watch_so(make_server, watch,
     for path in (ARCADE, "/sse/leaderboard/nowhere/"):
         async with watch(server, path, {"Origin": origin} if origin else {}) as events:
             assert events.headers.get("access-control-allow-origin") == allowed
+            assert allowed is None or "retry-after" in events.headers["access-control-expose-headers"]
 
 
 async def test_no_frame_has_a_line_that_breaks():
@@ -386,4 +421,6 @@ async def test_no_frame_has_a_line_that_breaks():
 
     message = Message(b'{"name":"a\\nb"}', Position("e", 7))
     assert message.event == b'id: e:7\ndata: {"name":"a\\nb"}\n\n'
+    assert message.event is message.event, "made once"
+    assert message.chunk is message.chunk
     assert re.fullmatch(rb"[0-9a-f]+\r\n.*\r\n", message.chunk, re.DOTALL)
