@@ -260,10 +260,12 @@ export class Connection {
           this.open();
         },
         heard: () => {},
-        lost: () => this.#probeLater(),
+        lost: () => {
+          this.#probeMs = Math.min(LONGEST_PROBE_MS, 2 * this.#probeMs);
+          this.#probeLater();
+        },
       });
     }, this.#probeMs);
-    this.#probeMs = Math.min(LONGEST_PROBE_MS, 2 * this.#probeMs);
   }
 }
 

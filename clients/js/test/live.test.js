@@ -226,30 +226,6 @@ test("a stream that does not open either gives sockets another turn", async () =
   assert.equal(heard.states.at(-1).kind, "live");
 });
 
-test("a stream looks for sockets now and then, and leaves only for one that is open", async (context) => {
-  const server = await streams({ body: told(snapshot("cup", 1)) });
-  const { made, told: heard } = feed({ url: server.url });
-  for (const socket of [0, 1]) {
-    sockets[socket].end(1006);
-    if (!socket) made.nudge();
-  }
-  context.mock.timers.enable({ apis: ["setTimeout"] });
-  made.nudge();
-  await until(() => heard.states.at(-1).kind === "live");
-  context.mock.timers.tick(60_000);
-  assert.deepEqual([sockets.length, sockets[2].url], [3, `${server.url.replace("http", "ws")}/ws/`]);
-  sockets[2].end(1006);
-  context.mock.timers.tick(119_999);
-  assert.equal(sockets.length, 3);
-  context.mock.timers.tick(1);
-  sockets[3].open();
-  await until(() => server.asked[0].answer.gone);
-  sockets[4].open();
-  assert.deepEqual(sockets[4].commands[0].since, { epoch: "e", offset: 1 });
-  sockets[4].tell({ type: "pong" });
-  assert.equal(heard.frames.length, 1);
-});
-
 test("a board that is refused to a stream is not asked for again, and why is told as a socket tells it", async () => {
   const refusals = { leaderboard_not_found: [404, 4404], not_authenticated: [401, 4401], forbidden: [403, 4403], invalid_parameter: [400, 4400] };
   for (const [code, [status, closed]] of Object.entries(refusals)) {
