@@ -16,13 +16,15 @@ from gaming_leaderboard_client import (
     Position,
     Refused,
     apply_delta,
+    events_between,
     relation,
     round_up,
     watch,
 )
 from gaming_leaderboard_client import calls as client_calls
+from websockets.asyncio.server import ServerConnection, serve
 
-from tests.clients.test_vectors import VECTORS
+from tests.clients.test_vectors import EVENTS, VECTORS
 from tests.servers.stack import Stack
 
 
@@ -40,6 +42,13 @@ def test_what_a_position_is_to_the_one_held() -> None:
 
 def test_a_top_is_rounded_up_to_a_watched_size() -> None:
     assert [round_up(case["asked"]) for case in VECTORS["tops"]] == [case["given"] for case in VECTORS["tops"]]
+
+
+@pytest.mark.parametrize("case", EVENTS, ids=[case["name"] for case in EVENTS])
+def test_what_happened_between_two_standings(case: dict[str, Any]) -> None:
+    before = json.dumps([case["old"], case["next"]])
+    assert events_between(case["old"], case["next"]) == case["events"]
+    assert json.dumps([case["old"], case["next"]]) == before, "what was given is not altered"
 
 
 class Troubled:
@@ -155,3 +164,35 @@ async def test_a_watched_board_follows_the_scores(stack: Stack) -> None:
         await boards.aclose()
         with pytest.raises(Refused, match="nowhere"):
             await anext(watch(stack.url, "nowhere"))
+
+
+async def test_it_asks_for_what_there_is_somebody_to_tell_and_again_when_it_resumes() -> None:
+    """The server's end is played by hand."""
+    asked: list[dict[str, Any]] = []
+
+    async def play(socket: ServerConnection) -> None:
+        asked.append(json.loads(await socket.recv()))
+        frame = {"type": "snapshot", "leaderboard": "cup", "season": "all-time", "top": 3, "epoch": "e", "offset": len(asked), "total": 0}
+        told = [{"type": kind, "leaderboard": board} for kind in ("pulse", "overtake", "around") for board in ("other", "cup")]
+        for message in [*told, {**frame, "entries": []}]:
+            await socket.send(json.dumps(message))
+        await socket.close(1012)
+
+    heard: list[tuple[str, str]] = []
+
+    def hear(message: dict[str, Any]) -> None:
+        heard.append((message["type"], message["leaderboard"]))
+
+    async with serve(play, "127.0.0.1", 0) as server, asyncio.timeout(30):
+        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+        boards = watch(url, "cup", top=2, player="ada", around=2, on_pulse=hear, on_around=hear, on_overtake=hear)
+        assert [(await anext(boards)).position.offset for _ in range(2)] == [1, 2]
+        await boards.aclose()
+    wanted = {"type": "subscribe", "leaderboard": "cup", "top": 3, "around": 2, "player": "ada", "pulse": True}
+    assert asked == [wanted, {**wanted, "since": {"epoch": "e", "offset": 1}}]
+    assert heard == [("pulse", "cup"), ("overtake", "cup"), ("around", "cup")] * 2
+
+
+async def test_two_to_follow_at_once_are_refused() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        await anext(watch("http://127.0.0.1:1", "cup", player="ada", own=True))

@@ -12,6 +12,7 @@ from leaderboard.domain.snapshot import Delta, patch, round_up
 
 CLIENTS = Path(__file__).resolve().parents[2] / "clients"
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads((CLIENTS / "vectors" / "rows.json").read_text())
+EVENTS: list[dict[str, Any]] = json.loads((CLIENTS / "vectors" / "events.json").read_text())["events"]
 
 
 @pytest.mark.parametrize("case", VECTORS["deltas"], ids=[case["name"] for case in VECTORS["deltas"]])

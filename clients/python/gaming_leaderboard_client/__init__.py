@@ -2,6 +2,7 @@
 
 from gaming_leaderboard_client.calls import LeaderboardError, NoAnswer, Row, new_key
 from gaming_leaderboard_client.client import AsyncClient, Client
+from gaming_leaderboard_client.events import Event, events_between
 from gaming_leaderboard_client.live import Refused, Standings, watch
 from gaming_leaderboard_client.rows import TOPS, Position, apply_delta, relation, round_up
 
@@ -9,6 +10,7 @@ __all__ = [
     "TOPS",
     "AsyncClient",
     "Client",
+    "Event",
     "LeaderboardError",
     "NoAnswer",
     "Position",
@@ -16,6 +18,7 @@ __all__ = [
     "Row",
     "Standings",
     "apply_delta",
+    "events_between",
     "new_key",
     "relation",
     "round_up",

@@ -1,9 +1,9 @@
-"""A board, live: the standings after each frame, over a socket that comes back by itself."""
+"""A board, live: the standings after each frame, and what else is asked for, over a socket that comes back by itself."""
 
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,10 @@ from gaming_leaderboard_client.rows import Position, Row, apply_delta, relation,
 QUIET_S = 25.0  # the server speaks at least every 10 s
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 20.0
 FINAL_CODES = (4400, 4401, 4403, 4404)  # after which asking again changes nothing
-FINAL_ERRORS = ("bad_message", "not_authenticated", "forbidden", "leaderboard_not_found", "not_found")
+FINAL_ERRORS = ("bad_message", "invalid_parameter", "not_authenticated", "forbidden", "leaderboard_not_found", "not_found")
+AROUND = 3  # rows on either side, for who names a player and no number
+
+Tell = Callable[[dict[str, Any]], object]
 
 
 class Refused(Exception):
@@ -38,12 +41,29 @@ class Standings:
 
 
 async def watch(
-    url: str, board: str, *, top: int = 10, api_key: str | None = None, token: str | None = None, ticket: str | None = None
+    url: str,
+    board: str,
+    *,
+    top: int = 10,
+    api_key: str | None = None,
+    token: str | None = None,
+    ticket: str | None = None,
+    player: str | None = None,
+    own: bool = False,
+    around: int = AROUND,
+    on_pulse: Tell | None = None,
+    on_around: Tell | None = None,
+    on_overtake: Tell | None = None,
 ) -> AsyncGenerator[Standings, None]:
     """The standings, and again after each change, for ever. Close the iterator to stop. Raises Refused.
 
     It resumes where it was after a lost connection; what comes is never older than what came before within an epoch.
+    `on_pulse` is called with how many watch and how fast the board is played. `player`, or `own` for the player whose credential this is,
+    is followed: `on_around` is called with its rank and the `around` rows on either side, `on_overtake` with who passed it or was passed.
+    They are called while the iterator is awaited.
     """
+    asked = _wanted(board, top, pulse=on_pulse is not None, player=player, own=own, around=around)
+    tell = {"pulse": on_pulse, "around": on_around, "overtake": on_overtake}
     headers = calls.authorization(api_key=api_key, token=token, ticket=ticket)
     address = f"{url.rstrip('/').replace('http', 'ws', 1)}/ws/"
     held: Standings | None = None
@@ -53,7 +73,7 @@ async def watch(
         attempt += 1
         try:
             async with connect(address, additional_headers=headers, open_timeout=QUIET_S) as socket:
-                await _subscribe(socket, board, top, held)
+                await _subscribe(socket, asked, held)
                 while True:
                     message = json.loads(await asyncio.wait_for(socket.recv(), QUIET_S))
                     if message["type"] == "error":
@@ -62,10 +82,11 @@ async def watch(
                         break  # nothing will come of this subscription
                     if message["type"] == "bye":
                         wait = message.get("retry_in_ms", 0) / 1000
+                    _tell(tell.get(message["type"]), message, board)
                     after = _after(held, message, board)
                     if after == "gap":
                         held = None
-                        await _subscribe(socket, board, top, held)
+                        await _subscribe(socket, asked, held)
                     elif isinstance(after, Standings):
                         held, attempt = after, 0
                         yield held
@@ -77,9 +98,23 @@ async def watch(
         await asyncio.sleep(wait)
 
 
-async def _subscribe(socket: ClientConnection, board: str, top: int, held: Standings | None) -> None:
+def _wanted(board: str, top: int, *, pulse: bool, player: str | None, own: bool, around: int) -> dict[str, Any]:
+    if own and player is not None:
+        raise ValueError("player or own, not both")
+    wanted: dict[str, Any] = {"leaderboard": board, "top": round_up(top)}
+    if own or player is not None:
+        wanted |= {"around": around} | ({"own": True} if own else {"player": player})
+    return wanted | ({"pulse": True} if pulse else {})
+
+
+async def _subscribe(socket: ClientConnection, asked: dict[str, Any], held: Standings | None) -> None:
     since = {"since": held.position._asdict()} if held is not None else {}
-    await socket.send(json.dumps({"type": "subscribe", "leaderboard": board, "top": round_up(top), **since}))
+    await socket.send(json.dumps({"type": "subscribe", **asked, **since}))
+
+
+def _tell(tell: Tell | None, message: dict[str, Any], board: str) -> None:
+    if tell is not None and message["leaderboard"] == board:
+        tell(message)
 
 
 def _after(held: Standings | None, message: dict[str, Any], board: str) -> Standings | str | None:
