@@ -333,10 +333,51 @@ def _response(status: HTTPStatus, body: bytes, content_type: str) -> Response:
     return Response(status, status.phrase, Headers(told), body)
 
 
-def snapshot(*players: str, epoch: str) -> str:
-    frame = {"type": "snapshot", "leaderboard": "cup", "season": "all-time", "top": 10, "epoch": epoch, "offset": 1, "total": len(players)}
-    rows = [{"rank": rank, "player": name, "name": name, "score": 100 - rank} for rank, name in enumerate(players, 1)]
-    return json.dumps({**frame, "entries": rows})
+def snapshot(*players: str, epoch: str, top: int = 10) -> str:
+    frame = {"type": "snapshot", "leaderboard": "cup", "season": "all-time", "top": top, "epoch": epoch, "offset": 1, "total": len(players)}
+    return json.dumps({**frame, "entries": [row(rank, name) for rank, name in enumerate(players, 1)]})
+
+
+def row(rank: int, player: str, score: int = 100) -> dict[str, Any]:
+    return {"rank": rank, "player": player, "name": player.title(), "score": score - rank}
+
+
+def around(player: str, rank: int | None, *entries: dict[str, Any], season: str = "all-time") -> str:
+    return json.dumps(
+        {"type": "around", "leaderboard": "cup", "season": season, "player": player, "rank": rank, "total": 40, "entries": entries}
+    )
+
+
+async def test_a_followed_player_is_kept_in_sight_below_the_rows_and_marked_among_them(page: Page) -> None:
+    mute = Mute()
+    async with serve(mute.meet, "127.0.0.1", 0, process_request=mute.answer) as server:
+        url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/overlay/cup/"
+        await page.set_viewport_size({"width": 400, "height": 150})
+        await page.goto(f"{url}?title=off&rows=3&player=eve")
+        socket = await mute.next()
+        assert socket.request is not None
+        assert "player=eve" in socket.request.path
+        await socket.send(snapshot("ada", "bo", "cy", epoch="a", top=3))
+        await expect(names(page)).to_have_text(["Ada", "Bo", "Cy"])
+        pinned = page.locator("[data-part=pinned]")
+        await expect(pinned).to_be_hidden()
+        await socket.send(around("eve", 27, row(26, "dee"), row(27, "eve"), row(28, "flo")))
+        await expect(pinned.locator(".name")).to_have_text("Eve")
+        await expect(pinned.locator(".plate")).to_have_text("27")
+        box = await pinned.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 150
+        await expect(pinned.locator(".row")).to_have_attribute("data-own", "")
+        await socket.send(around("eve", None))
+        await expect(pinned).to_be_hidden()
+        await socket.send(around("eve", 27, row(27, "eve"), season="another"))
+        await socket.send(around("eve", 25, row(25, "eve")))
+        await expect(pinned.locator(".plate")).to_have_text("25")
+        delta = {"changed": [row(2, "eve")], "left": ["cy"], "offset": 2, "epoch": "a", "top": 3, "total": 40, "season": "all-time"}
+        await socket.send(json.dumps({"type": "delta", "leaderboard": "cup", **delta}))
+        await expect(names(page)).to_have_text(["Ada", "Eve", "Bo"])
+        await expect(pinned).to_be_hidden()
+        await expect(page.locator("[data-part=standings] [data-own] .name")).to_have_text(["Eve"])
 
 
 async def test_a_night_of_reconnects_leaves_the_standings_dimmed_and_not_a_word(page: Page) -> None:
@@ -346,7 +387,7 @@ async def test_a_night_of_reconnects_leaves_the_standings_dimmed_and_not_a_word(
         await page.goto(f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/overlay/cup/?title=off")
         first = await mute.next()
         await first.send(snapshot("ada", "bo", epoch="a"))
-        await expect(names(page)).to_have_text(["ada", "bo"])
+        await expect(names(page)).to_have_text(["Ada", "Bo"])
         before = await page.evaluate(TEXT)
         await first.close(1011)
         for _ in range(30):
@@ -357,5 +398,5 @@ async def test_a_night_of_reconnects_leaves_the_standings_dimmed_and_not_a_word(
         await page.clock.fast_forward(20 * 60_000)
         last = await mute.next()
         await last.send(snapshot("bo", "ada", epoch="b"))
-        await expect(names(page)).to_have_text(["bo", "ada"])
+        await expect(names(page)).to_have_text(["Bo", "Ada"])
         await expect(page.locator("main")).not_to_have_attribute("data-stale", "")

@@ -97,7 +97,7 @@ function show({ rows, pinned: own, stale }) {
   page.overlay.toggleAttribute("data-stale", stale);
   page.pinned.hidden = own === null;
   standings.show(rows);
-  pinned.show(own ? [own] : []);
+  if (own) pinned.show([own]); // it is always the same player's: a row out of use is hidden, not taken out
   requestAnimationFrame(() => mark(own)); // behind the standings' own frame: the rows are there
 }
 
