@@ -313,6 +313,16 @@ async def test_a_server_that_stops_does_not_wait_for_its_watchers(make_server, w
         assert (await events.rest())[-1] == "bye"
 
 
+@pytest.mark.parametrize("lane", ["direct", "cookie"])
+async def test_a_server_that_stops_of_itself_ends_what_was_left_to_it(make_server, watch, lane):
+    server, hub = await make_server(heartbeat_s=3600)
+    async with watch(server) as events:
+        await events.next("snapshot")
+        await server.stop()
+        assert await events.rest() == []
+        await eventually(lambda: hub.counters.sockets == 0)
+
+
 async def test_a_board_that_is_gone_ends_its_streams(make_server, arena, watch):
     server, hub = await make_server(guard_s=0.02, heartbeat_s=3600)
     async with watch(server) as events:
@@ -380,14 +390,15 @@ async def test_other_methods_are_answered(make_server, watch):
 
 
 @pytest.mark.parametrize("lane", ["direct", "cookie"])  # uvicorn's own tells only the last request that the client is gone
-async def test_a_next_request_on_the_same_connection_is_never_reached(make_server, watch, lane, caplog):
-    server, hub = await make_server()
+async def test_a_next_request_on_the_same_connection_is_never_reached(make_server, arena, watch, lane, caplog):
+    server, hub = await make_server(heartbeat_s=3600)
     more = "GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     async with watch(server, sent_along=more) as events:
         await events.next("snapshot")
         events._writer.write(more.encode() * 3)
-        await events.next("heartbeat")
-        await events.next("heartbeat")
+        await arena.until_subscribed("arcade", hub._link.joined)
+        await arena.publish("arcade", {"ada": 1})
+        await events.until(lambda: events.shows("arcade", arena.newest("arcade"), top=10))
         events.cut()
         await eventually(lambda: hub.counters.sockets == 0)
     assert caplog.records == []
