@@ -322,16 +322,19 @@ export class NoAnswer extends Error {
 
 export interface QueueOptions {
   client: Pick<Client, "submit">;
-  storage?: Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+  /** localStorage if left out; null: memory alone */
+  storage?: Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length"> | null;
   name?: string;
   limit?: number;
   onAnswer?: (answer: Submitted, submission: Submission) => void;
-  onRefused?: (error: Error, submission: Submission) => void;
+  /** null for what was stored and can't be read */
+  onRefused?: (error: Error, submission: Submission | null) => void;
 }
 
 export class SubmitQueue {
   constructor(options: QueueOptions);
   readonly waiting: { key: string; submission: Submission }[];
   add(submission: Submission): string;
-  flush(): Promise<void>;
+  /** Why it ended with scores that still wait; null if none does. */
+  flush(): Promise<Error | null>;
 }

@@ -140,3 +140,68 @@ test("a full queue says so", () => {
   queue.add({ score: 1 });
   assert.throws(() => queue.add({ score: 2 }), RangeError);
 });
+
+test("who asked too often waits as long as told, and the score counts once", async () => {
+  answers = [{ status: 429, headers: { "Retry-After": "9" }, json: { code: "rate_limited" } }, LANDED];
+  await new Client({ url, wait }).submit({ score: 1 });
+  assert.ok(waits[0] >= 9_000);
+  assert.equal(asked[0].headers["idempotency-key"], asked[1].headers["idempotency-key"]);
+});
+
+test("what was stored and can't be read is told of, and holds up no other", async () => {
+  const storage = new Memory();
+  for (const [turn, text] of ['{"score": 1', "null", "7", ""].entries()) storage.setItem(`leaderboard.queue.00000000${turn}-0.k`, text);
+  storage.setItem("leaderboard.other", "not the queue's");
+  const refused = [];
+  const queue = new SubmitQueue({
+    client: new Client({ url, tries: 1, wait }),
+    storage,
+    onRefused: (error, submission) => refused.push([error.name, submission]),
+  });
+  assert.deepEqual(queue.waiting, []);
+  answers = [LANDED];
+  queue.add({ score: 2 });
+  assert.equal(await queue.flush(), null);
+  assert.deepEqual(refused, Array(4).fill(["SyntaxError", null]));
+  assert.deepEqual([asked.length, storage.length], [1, 1]);
+});
+
+test("a full storage does not keep a score from being sent", async () => {
+  class Full extends Memory {
+    setItem() {
+      throw new DOMException("full", "QuotaExceededError");
+    }
+  }
+  answers = [{ cut: true }, LANDED];
+  const queue = new SubmitQueue({ client: new Client({ url, tries: 1, wait }), storage: new Full() });
+  const key = queue.add({ score: 5 });
+  assert.equal((await queue.flush())?.name, "NoAnswer");
+  assert.deepEqual(queue.waiting, [{ key, submission: { score: 5 } }]);
+  assert.equal(await queue.flush(), null);
+  assert.deepEqual([asked.length, asked[1].headers["idempotency-key"], queue.waiting], [2, key, []]);
+});
+
+test("a credential that has ended costs no score", async () => {
+  const queue = new SubmitQueue({ client: new Client({ url, token: "t", wait }), storage: null, onRefused: () => assert.fail() });
+  answers = [{ status: 401, json: { code: "not_authenticated" } }, LANDED];
+  queue.add({ score: 5 });
+  assert.equal((await queue.flush())?.code, "not_authenticated");
+  assert.equal(await queue.flush(), null);
+  assert.equal(asked.length, 2);
+});
+
+test("an error of who is told is not taken for the network's, and the queue goes on", async () => {
+  const queue = new SubmitQueue({
+    client: new Client({ url, tries: 1, wait }),
+    storage: null,
+    onAnswer: (_, { score }) => {
+      if (score === 1) throw new EvalError("theirs");
+    },
+  });
+  answers = [LANDED, LANDED];
+  const sending = queue.add({ score: 1 }) && queue.flush();
+  queue.add({ score: 2 });
+  await assert.rejects(sending, EvalError);
+  assert.equal(await queue.flush(), null);
+  assert.equal(asked.length, 2);
+});
