@@ -74,6 +74,7 @@ class Script:
         self.url = ""
         self.rest: dict[str, Rest] = {}  # what is answered below /api/v1/leaderboard/cup/; the rest is 503
         self.read: list[str] = []  # what was asked for there
+        self._heard = asyncio.Event()
 
     def listen(self, server: Server) -> None:
         self.url = f"http://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/"
@@ -101,8 +102,18 @@ class Script:
         page = render_to_string("realtime/board.html", CONTEXT, RequestFactory().get("/"))
         return _response(page.encode(), "text/html; charset=utf-8", PAGE_HEADERS)
 
+    def times_asked(self, what: str) -> int:
+        return sum(asked.partition("?")[0] == what for asked in self.read)
+
+    async def was_asked(self, what: str, times: int) -> None:
+        """Returns once it was asked for so often."""
+        while self.times_asked(what) < times:
+            self._heard.clear()
+            await self._heard.wait()
+
     def _told(self, what: str, query: str) -> Response:
         self.read.append(f"{what}?{query}")
+        self._heard.set()
         told = self.rest.get(what)
         if told is None:
             return _response(b"{}", "application/problem+json", {}, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -235,7 +235,7 @@ export class Beyond {
 
   /** @param {number} seen @param {number} end */
   #state(seen, end) {
-    if (this.#failures) return "can’t be read anew now, trying again";
+    if (this.#failures) return "can't be read anew now, trying again";
     const leaves = [this.#leaves.get(leafOf(seen)), this.#leaves.get(leafOf(end))];
     const oldest = Math.min(...leaves.map((leaf) => leaf?.at ?? 0));
     return oldest ? `as read at ${clockTime(oldest)}` : "being read";

@@ -14,7 +14,8 @@ import { Standings } from "./table.js";
  * @typedef {import("../../clients/channel.js").OvertakeMessage} OvertakeMessage
  */
 
-export const AROUND = 3;
+/** Rows on either side; a low screen has other things to show as well. */
+export const aroundFor = (/** @type {number} */ height) => (height < 900 ? 2 : 3);
 const PATIENCE_MS = 10_000;
 const LONGEST_ID = 150;
 
@@ -99,7 +100,7 @@ export class Me {
     this.#rows.mark(player);
     this.#onChange(player);
     clearTimeout(this.#patience);
-    if (player !== null) this.#patience = setTimeout(() => this.#say("These rows can’t be read now. They come when the server has them."), PATIENCE_MS);
+    if (player !== null) this.#patience = setTimeout(() => this.#say("These rows can't be read now. They come when the server has them."), PATIENCE_MS);
   }
 
   /** @param {Around} around */

@@ -99,7 +99,7 @@ function story(event) {
   const who = nameOf(event);
   const at = "rank" in event ? formatNumber(event.rank) : "";
   if (event.kind === "lead") return { sign: "★", words: [who, " takes the lead", ...(event.from ? [" from ", nameOf(event.from)] : [])] };
-  if (event.kind === "entered") return { sign: `＋ ${at}`, words: [who, " enters", unseen(` at rank ${at}`)] };
+  if (event.kind === "entered") return { sign: `+ ${at}`, words: [who, " enters", unseen(` at rank ${at}`)] };
   if (event.kind === "left") return { sign: "▽", words: [who, " drops out of sight"] };
   return { sign: `▲ ${at}`, words: [who, " passes ", ...passed(event.passed), unseen(`, now rank ${at}`)] };
 }

@@ -7,7 +7,7 @@ import { Announcer } from "./announcer.js";
 import { Beyond } from "./beyond.js";
 import { ticketOfFragment } from "./fragment.js";
 import { listenForKeys } from "./keys.js";
-import { AROUND, Me } from "./me.js";
+import { Me, aroundFor } from "./me.js";
 import { News } from "./news.js";
 import { part, write } from "./parts.js";
 import { PulseView } from "./pulse.js";
@@ -130,7 +130,7 @@ function showPulse(told) {
 function follow(player) {
   standings.mark(player);
   beyond.mark(player);
-  connection.follow(player === null ? {} : { around: AROUND, player });
+  connection.follow(player === null ? {} : { around: aroundFor(innerHeight), player });
 }
 
 /** @param {string} asked */

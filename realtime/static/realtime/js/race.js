@@ -56,7 +56,7 @@ export class Race {
   }
 
   #failed() {
-    this.#say(this.#chart ? "The race can’t be read anew; it goes on from what is here." : "The race can’t be shown now. It is tried again.");
+    this.#say(this.#chart ? "The race can't be read anew; it goes on from what is here." : "The race can't be shown now. It is tried again.");
     this.#timer = setTimeout(() => this.load(), this.#waitMs);
     this.#waitMs = Math.min(LONGEST_MS, this.#waitMs * 2);
   }
