@@ -11,6 +11,7 @@ import { DelayLine } from "./delay.js";
 import { ticketOfFragment } from "./fragment.js";
 import { flash } from "./motion.js";
 import { isLight, readOptions } from "./overlay-options.js";
+import { formatNumber } from "./row.js";
 import { Standings } from "./table.js";
 
 /**
@@ -97,8 +98,15 @@ function show({ rows, pinned: own, stale }) {
   page.overlay.toggleAttribute("data-stale", stale);
   page.pinned.hidden = own === null;
   standings.show(rows);
+  fit([...rows, ...(own ? [own] : [])]);
   if (own) pinned.show([own]); // it is always the same player's: a row out of use is hidden, not taken out
   requestAnimationFrame(() => mark(own)); // behind the standings' own frame: the rows are there
+}
+
+/** Long scores make a wider board, not shorter names. @param {Row[]} rows */
+function fit(rows) {
+  const chars = String(Math.max(7, ...rows.map((row) => formatNumber(row.score).length)));
+  if (page.root.style.getPropertyValue("--chars") !== chars) page.root.style.setProperty("--chars", chars);
 }
 
 /** The player's row stands out, wherever it is. @param {Row | null} own */
