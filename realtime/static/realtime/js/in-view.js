@@ -53,12 +53,25 @@ export class InView {
     this.#timer ||= setTimeout(() => this.#settle(), SETTLE_MS);
   }
 
+  /** One of those that leave goes last: who is told never has nothing at hand while there is something in view. */
   #settle() {
     this.#timer = 0;
-    for (const element of [...this.#entered].filter((one) => !this.#near.has(one))) {
-      this.#entered.delete(element);
-      this.#leave(element);
-    }
+    const gone = [...this.#entered].filter((element) => !this.#near.has(element));
+    const last = gone.pop();
+    for (const element of gone) this.#let(element);
+    this.#fill();
+    if (!last) return;
+    this.#let(last);
+    this.#fill();
+  }
+
+  /** @param {HTMLElement} element */
+  #let(element) {
+    this.#entered.delete(element);
+    this.#leave(element);
+  }
+
+  #fill() {
     for (const element of this.#near) {
       if (this.#entered.size >= this.#limit) return;
       if (this.#entered.has(element)) continue;
