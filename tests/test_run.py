@@ -6,9 +6,11 @@ import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,11 +18,10 @@ import pytest
 
 from gaming_leaderboard.supervisor import LONGEST_DELAY_S, STEADY_S, Process, RestartDelay, Supervisor, describe
 from leaderboard.management.commands import run as run_command
-from tests.servers.stack import Stack
+from tests.servers.stack import ROOT, Stack
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 20.0
 
 FOREVER = "import signal; signal.pause()"
@@ -435,3 +436,17 @@ def test_it_uses_the_servers_that_it_is_given(new_stack: Callable[..., Stack], p
     assert submit(stack, "ada", 7).status_code == 201
     assert stack.stop() == 0
     assert "leaderboard.W002" in stack.output  # a secret of this machine's own, beside PostgreSQL
+
+
+def test_the_demo_has_a_leaderboard_of_each_kind_and_leaves_those_that_are_there(tmp_path: Path, sqlite_database: str) -> None:
+    environment = {**os.environ, "DATABASE_URL": sqlite_database, "STATE_DIR": str(tmp_path), "SECRET_KEY": "for-tests-only-" * 4}
+    titles = []
+    for title in ("Tonight", "Blitz cup"):
+        subprocess.run(
+            [sys.executable, "manage.py", "run", "--prepare", "--demo"], cwd=ROOT, env=environment, check=True, capture_output=True
+        )
+        with closing(sqlite3.connect(sqlite_database.removeprefix("sqlite:///"))) as database, database:
+            titles.append(dict(database.execute("SELECT slug, title FROM leaderboard_leaderboard")))
+            database.execute("UPDATE leaderboard_leaderboard SET title = ? WHERE slug = 'blitz'", (title,))
+    assert set(titles[0]) == {"global", *run_command.DEMO_BOARDS}
+    assert titles[1] == {**titles[0], "blitz": "Tonight"}

@@ -45,6 +45,13 @@ WORKER = (
 )
 
 REDIS_READY_S = 10.0
+# What the evening feeds beside the board of sums that is always there: a leaderboard of each kind to look at.
+DEMO_BOARDS = {
+    "best-run": ("--operator", "best"),
+    "blitz": ("--operator", "best", "--game-mode", "blitz"),
+    "most-plays": ("--operator", "count"),
+    "today": ("--operator", "sum", "--reset", "daily"),
+}
 POLL_S = 0.05
 SLOW_WEB_S = 30.0  # when the waiting for the web's first answer is told
 ASK_TIMEOUT_S = 2.0
@@ -172,8 +179,19 @@ def _prepare(*, demo: bool) -> None:
     call_command("migrate", interactive=False, skip_checks=False)
     if not ApiKey.objects.filter(game__slug="default").exists():
         tell(f"API key: {_new_key('development')}")
-    if demo and not _demo_key_works():
+    if demo:
+        _prepare_demo()
+
+
+def _prepare_demo() -> None:
+    from leaderboard.models import Leaderboard
+
+    if not _demo_key_works():
         _write(_demo_key_file(), _new_key("demo"))
+    held = set(Leaderboard.objects.filter(slug__in=DEMO_BOARDS).values_list("slug", flat=True))
+    for slug, rules in DEMO_BOARDS.items():
+        if slug not in held:
+            call_command("create_board", "--game", "default", "--slug", slug, *rules, stdout=io.StringIO())
 
 
 def _new_key(name: str) -> str:
