@@ -137,6 +137,35 @@ async def test_everybody_elses_command_is_refused_and_the_socket_goes_on(house, 
             await client.next("pong")
 
 
+async def test_a_viewport_and_a_pulse_of_it_are_for_those_who_may_read_it(house, cast, services):
+    await services.upkeep.sweep(now=house.now)
+    wanted = f"{SECRET}?pulse=1&around=1&"
+    for headers, close_code, code in await strangers(cast, services):
+        assert await house.refusal(f"{wanted}player=eve", headers) == (close_code, [code])
+    eve = await token_of(services, cast, "arcade", "eve")
+    for query, headers in (("player=eve", cast.auth), ("own=1", eve)):
+        async with house.client(wanted + query, headers) as client:
+            assert (await client.next("pulse"))["watching"] == 1
+            around = await client.next("around")
+            assert (around["player"], around["rank"], around["entries"][0]["score"]) == ("eve", 1, 424242)
+
+
+@pytest.mark.parametrize("path", [SECRET, OPEN])
+async def test_own_is_refused_to_who_is_no_player(house, cast, path):
+    assert await house.refusal(f"{path}?around=1&own=1", cast.auth) == (CloseCode.FORBIDDEN, ["forbidden"])
+    assert await house.refusal(f"{path}?around=1&own=1") == (CloseCode.NOT_AUTHENTICATED, ["not_authenticated"])
+
+
+async def test_a_right_that_ends_takes_the_viewport_along(house, cast, services):
+    async with house.client(headers=cast.auth) as client:
+        await client.send(type="subscribe", leaderboard="arcade-secret", around=1, player="eve", pulse=True)
+        await client.next("pulse")
+        await house.change("UPDATE leaderboard_apikey SET scopes = '[\"scores:write\"]' WHERE prefix = $1", cast.key[:11])
+        assert await client.rest() == CloseCode.FORBIDDEN
+        assert client.of("error")[-1]["leaderboard"] == "arcade-secret"
+    assert (house.hub.counters.viewports, house.hub.presence()) == (0, {})
+
+
 async def test_the_server_speaks_its_protocol_and_never_says_the_ticket(house, cast, services):
     ticket = await ticket_of(services, cast, "arcade")
     secret = ticket["Authorization"].removeprefix("Ticket ")

@@ -75,6 +75,24 @@ async def test_an_unknown_board_by_path_is_accepted_then_told_then_closed(make_s
     assert hub.presence() == {}
 
 
+async def test_a_viewport_and_a_pulse_come_by_address_and_by_command(arena, make_server):
+    arena.change("arcade", SMALL)
+    server, _ = await make_server()
+    async with server.client("/ws/leaderboard/arcade/?top=3&pulse=1&around=1&player=ada") as by_address, server.client() as by_command:
+        await by_command.send(type="subscribe", leaderboard="arcade", top=3, pulse=True, around=1, player="ada")
+        for client in (by_address, by_command):
+            await client.until(lambda client=client: client.of("snapshot") and client.of("pulse") and client.of("around"))
+            assert [row["player"] for row in client.of("around")[0]["entries"]] == ["ada", "bo"]
+
+
+async def test_a_path_with_an_impossible_viewport_is_refused(make_server):
+    server, hub = await make_server()
+    async with server.client("/ws/leaderboard/arcade/?around=3") as client:
+        assert await client.rest() == CloseCode.BAD_MESSAGE
+        assert [(message["code"], message["leaderboard"]) for message in client.of("error")] == [("invalid_parameter", "arcade")]
+    assert hub.presence() == {}
+
+
 async def test_any_other_path_is_closed_as_unknown(make_server):
     server, _ = await make_server()
     async with server.client("/ws/elsewhere/") as client:
