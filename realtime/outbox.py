@@ -59,6 +59,14 @@ class Outbox:
         """Replies that the wire has not taken."""
         return len(self._replies) if self._replies else 0
 
+    def begin(self, wire: Wire) -> None:
+        """Go on with another wire. The board comes first, if it takes anything, whatever else was told meanwhile."""
+        self.wire = wire
+        if wire.ready and (message := self._next_owed()) is not None:
+            wire.write(message)
+            self._counters.messages_sent += 1
+        self.flush()
+
     def push(self, text: bytes) -> None:
         """Queue a reply; when the queue is full it is dropped and counted."""
         self.push_message(Message(text))

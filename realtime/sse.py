@@ -159,10 +159,8 @@ class Stream:
         self._hub.detach(self.outbox)
 
     def _begin(self, wire: "AsgiEvents | DirectEvents") -> None:
-        self.outbox.wire = wire
-        if self._ended is None:
-            self.outbox.flush()
-        else:
+        self.outbox.begin(wire)
+        if self._ended is not None:
             wire.close(*self._ended)
 
     def _greeting(self) -> bytes:

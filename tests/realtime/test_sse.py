@@ -103,6 +103,37 @@ async def test_old_snapshot_and_deltas_are_the_new_snapshot(make_server, arena, 
         assert len(events.of("delta")) > 20
 
 
+async def test_what_goes_to_single_watchers_comes_after_the_board(make_server, arena, watch):
+    server, _ = await make_server(viewport_s=0.02, pulse_s=0.02)
+    arena.change("arcade", {"ada": 30, "bo": 20, "cy": 10})
+    await arena.publish("arcade", {"ada": 30, "bo": 20, "cy": 10})
+    async with watch(server, f"{ARCADE}?top=3&pulse=1&around=1&player=bo") as events:
+        assert (await events.next())["type"] == "snapshot"
+        assert (await events.next("pulse"))["watching"] == 1
+        await events.until(lambda: events.of("around"))
+        assert [row["player"] for row in events.of("around")[0]["entries"]] == ["ada", "bo", "cy"]
+        arena.change("arcade", {"ada": 30, "bo": 40, "cy": 10})
+        assert (await events.next("overtake"))["passed"] == [{"player": "ada", "name": "Ada"}]
+        assert (await events.next("around"))["rank"] == 1
+
+
+async def test_what_is_told_before_the_answer_begins_waits_for_the_board(make_hub, arena):
+    hub = make_hub(viewport_s=0.02, pulse_s=0.02)
+    arena.change("arcade", {"ada": 30})
+    stream, told = Stream(hub), []
+    await hub.subscribe(stream.outbox, "arcade", Wanted(pulse=True, around=1, player="ada"))
+    await eventually(lambda: stream.outbox.waiting)
+
+    async def send(message):
+        told.append(message["body"])
+        if len(told) == 3:
+            raise OSError
+
+    await stream.over_asgi(asyncio.Event().wait, send)
+    assert [re.findall(rb'"type":"(\w+)"', body)[:1] for body in told][:2] == [[], [b"snapshot"]]
+    assert hub.presence() == {}
+
+
 # --- Coming back ---------------------------------------------------------------------------------------------------------
 
 
@@ -341,6 +372,10 @@ async def test_a_board_that_is_gone_ends_its_streams(make_server, arena, watch):
     [
         (f"{ARCADE}?top=0", 400, "invalid_parameter"),
         (f"{ARCADE}?top=ten", 400, "invalid_parameter"),
+        (f"{ARCADE}?around=11&player=ada", 400, "invalid_parameter"),
+        (f"{ARCADE}?player=ada", 400, "invalid_parameter"),
+        (f"{ARCADE}?pulse=yes", 400, "invalid_parameter"),
+        (f"{ARCADE}?around=3&own=1", 401, "not_authenticated"),
         (f"{ARCADE}?since=yesterday", 400, "invalid_parameter"),
         (f"{ARCADE}?since=", 400, "invalid_parameter"),
         ("/sse/leaderboard/nowhere/", 404, "leaderboard_not_found"),

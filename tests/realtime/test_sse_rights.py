@@ -136,6 +136,14 @@ async def test_a_right_that_ends_ends_the_stream(house, cast, services):
         assert other.messages[-1]["code"] == "leaderboard_not_found"
 
 
+async def test_own_is_the_player_of_the_credential(house, cast, services):
+    path = f"{OPEN}?around=1&own=1"
+    async with house.watch(path, await token_of(services, cast, "arcade")) as events:
+        assert (await events.next("around"))["player"] == "ada"
+    assert await house.refusal(path) == (401, "not_authenticated")
+    assert await house.refusal(path, cast.auth) == (403, "forbidden")
+
+
 async def test_opening_a_stream_counts_as_one_read(house, rates):
     rates(read_address=2)
     async with house.watch(OPEN) as one, house.watch(OPEN) as other:
