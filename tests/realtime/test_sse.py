@@ -19,7 +19,7 @@ from tests.realtime.arena import CAST, NoDesk, eventually
 ARCADE = "/sse/leaderboard/arcade/"
 
 
-@pytest.fixture(params=["direct", "cookie", "asgi"])
+@pytest.fixture(params=["direct", *(pytest.param(lane, marks=pytest.mark.slow) for lane in ("cookie", "asgi"))])
 def lane(request):
     """Straight from our server's protocol; by ASGI on our server, as requests with cookies go; and by ASGI on another server."""
     return request.param
