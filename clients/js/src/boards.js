@@ -10,9 +10,9 @@ import { Connection } from "./connection.js";
 import { roundUp } from "./rows.js";
 
 /**
- * @typedef {import("./connection.js").State} State
+ * @typedef {import("./types.js").State} State
  * @typedef {{code: string, detail: string}} Refusal
- * @typedef {Omit<import("./channel.js").ChannelOptions, "board" | "top"> & {top?: number, onRefused?: (refusal: Refusal) => void}} WatchOptions
+ * @typedef {Omit<import("./types.js").ChannelOptions, "board" | "top"> & {top?: number, onRefused?: (refusal: Refusal) => void}} WatchOptions
  * @typedef {{channel: Channel, onRefused: (refusal: Refusal) => void, attempt: number, resting: boolean}} Watched
  *   `resting`: refused for now, to be asked for again
  */
@@ -34,7 +34,7 @@ export class Boards {
   #started = false;
   #told = "";
 
-  /** @param {import("./connection.js").ConnectionOptions & {onState?: (state: State) => void}} [options] */
+  /** @param {import("./types.js").ConnectionOptions & {onState?: (state: State) => void}} [options] */
   constructor({ onState = () => {}, ...connection } = {}) {
     this.#options = connection;
     this.#onState = onState;
@@ -112,7 +112,7 @@ class Bundle {
   /** @type {Set<ReturnType<typeof setTimeout>>} */ #timers = new Set();
   #connection;
 
-  /** @param {import("./connection.js").ConnectionOptions} options @param {() => void} onState */
+  /** @param {import("./types.js").ConnectionOptions} options @param {() => void} onState */
   constructor(options, onState) {
     const owner = {
       socketPath: () => "/ws/",

@@ -8,32 +8,8 @@
 import { relation } from "./rows.js";
 
 /**
- * @typedef {import("./rows.js").Row} Row
- * @typedef {import("./rows.js").Position} Position
- *
- * @typedef {{type: "snapshot", season: string, epoch: string, offset: number, total: number, entries: Row[]}} Snapshot
- * @typedef {{type: "delta", season: string, epoch: string, offset: number, total: number, changed: Row[], left: string[]}} DeltaFrame
- *
- * @typedef {{type: "pulse", watching: number, scores_per_minute: number | null}} Pulse `scores_per_minute` is null while it is not known yet
- * @typedef {{type: "around", season: string, player: string, rank: number | null, total: number, entries: Row[]}} Around
- *   one who is not ranked has no rank and no entries
- * @typedef {{type: "overtake", season: string, player: string, rank: number, previous_rank: number,
- *   passed_by: {player: string, name: string}[], passed: {player: string, name: string}[]}} OvertakeMessage
- *
- * @typedef {{around?: number, player?: string, own?: boolean}} Viewport rows on either side (1 to 10) of a player, or of the
- *   player whose credential this is; empty: none
- *
- * @typedef {object} ChannelOptions
- * @property {string} board slug
- * @property {number} top one of TOPS
- * @property {boolean} [pulse] whether to be told how many watch and play
- * @property {number} [around]
- * @property {string} [player]
- * @property {boolean} [own]
- * @property {(frame: Snapshot | DeltaFrame) => void} [onFrame] always applicable, in order
- * @property {(pulse: Pulse) => void} [onPulse]
- * @property {(around: Around) => void} [onAround]
- * @property {(overtake: OvertakeMessage) => void} [onOvertake] before the `around` it belongs to
+ * @import { Position } from "./rows.js"
+ * @import { Snapshot, DeltaFrame, Viewport, ChannelOptions } from "./types.js"
  */
 
 /** Rows on either side for who names a player and no number. */

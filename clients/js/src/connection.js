@@ -8,31 +8,7 @@
 import { backoffMs } from "./backoff.js";
 
 /**
- * @typedef {{kind: "connecting"} | {kind: "live"} | {kind: "paused"} | {kind: "waiting", until: number, offline: boolean}
- *   | {kind: "refused", code: number}} State
- *   `until` is when the next attempt is made, on the clock of performance.now().
- *
- * @typedef {"auto" | "websocket" | "sse"} Transport
- *
- * @typedef {object} Owner
- * @property {() => string} socketPath where a socket is opened now
- * @property {(() => string) | null} streamPath where a stream is; null: none, a WebSocket is needed
- * @property {() => void} opened
- * @property {(message: any) => void} heard all that is not about the connection itself
- * @property {() => boolean} settled whether nothing asked for is due: until it is so, only a short silence is borne, whatever comes
- * @property {(state: State) => void} state
- *
- * @typedef {object} ConnectionOptions
- * @property {string} [url] where the service is, the page's own origin if left out
- * @property {string} [ticket] opens private boards, see docs/protocol.md
- * @property {typeof WebSocket} [WebSocket] for hosts that have none of their own, such as Node before 22
- * @property {Transport} [transport] "auto" is a WebSocket, and events where two in a row did not open; WebSocket is tried again later
- * @property {typeof fetch} [fetch] what streams are read with
- *
- * @typedef {{isOpen: () => boolean, send: ((text: string) => void) | null, close: () => void}} Line a stream's `send` is null
- * @typedef {{opened: () => void, heard: (text: string) => void, lost: (code: number, askedMs?: number) => void}} Told by one line;
- *   `lost` has a close code, or 0
- * @typedef {ReturnType<typeof setTimeout> | undefined} Timer
+ * @import { State, Owner, ConnectionOptions, Line, Told, Timer } from "./types.js"
  */
 
 /** The server speaks at least every 10 s; two missed heartbeats and a half are no accident. */

@@ -10,11 +10,11 @@ import { Channel } from "./channel.js";
 import { Connection } from "./connection.js";
 
 /**
- * @typedef {import("./channel.js").Snapshot} Snapshot
- * @typedef {import("./channel.js").DeltaFrame} DeltaFrame
- * @typedef {import("./channel.js").Viewport} Viewport
- * @typedef {import("./connection.js").State} State
- * @typedef {import("./channel.js").ChannelOptions & import("./connection.js").ConnectionOptions & {onState?: (state: State) => void}} FeedOptions
+ * @typedef {import("./types.js").Snapshot} Snapshot
+ * @typedef {import("./types.js").DeltaFrame} DeltaFrame
+ * @typedef {import("./types.js").Viewport} Viewport
+ * @typedef {import("./types.js").State} State
+ * @typedef {import("./types.js").ChannelOptions & import("./types.js").ConnectionOptions & {onState?: (state: State) => void}} FeedOptions
  */
 
 export class Feed {

@@ -5,7 +5,7 @@ import { applyDelta, roundUp } from "./rows.js";
 
 /**
  * @typedef {import("./rows.js").Row} Row
- * @typedef {import("./connection.js").State} State
+ * @typedef {import("./types.js").State} State
  * @typedef {import("./feed.js").Snapshot | import("./feed.js").DeltaFrame} Frame
  *
  * @typedef {object} Standings
@@ -50,7 +50,7 @@ export class LiveBoard {
     this.#feed.watch(roundUp(top));
   }
 
-  /** @param {import("./channel.js").Viewport} viewport whose neighbourhood is told to `onAround`; `{}` for nobody's */
+  /** @param {import("./types.js").Viewport} viewport whose neighbourhood is told to `onAround`; `{}` for nobody's */
   follow(viewport) {
     this.#feed.follow(viewport);
   }

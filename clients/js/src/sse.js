@@ -22,7 +22,7 @@ const LONGEST_EVENT = 1_048_576;
  * Read until the stream ends or `signal` is given.
  * @param {string} url
  * @param {{ticket?: string, fetch?: typeof fetch, signal: AbortSignal}} options
- * @param {import("./connection.js").Told} told
+ * @param {import("./types.js").Told} told
  */
 export async function listen(url, { ticket, fetch: fetching = globalThis.fetch.bind(globalThis), signal }, told) {
   /** @type {Record<string, string>} */
@@ -38,7 +38,7 @@ export async function listen(url, { ticket, fetch: fetching = globalThis.fetch.b
   }
 }
 
-/** @param {ReadableStream<Uint8Array>} body @param {import("./connection.js").Told} told */
+/** @param {ReadableStream<Uint8Array>} body @param {import("./types.js").Told} told */
 async function read(body, told) {
   const parser = new EventParser();
   const reader = body.getReader();
@@ -58,7 +58,7 @@ function say(tell) {
   }
 }
 
-/** @param {Response} response @param {import("./connection.js").Told} told */
+/** @param {Response} response @param {import("./types.js").Told} told */
 async function refused(response, told) {
   const problem = await response.json().catch(() => ({}));
   const seconds = Math.min(Number(response.headers.get("retry-after")) || 0, LONGEST_RETRY_AFTER_S);

@@ -7,7 +7,7 @@ import { Card } from "./card.js";
 import { Findable, ORDERS } from "./order.js";
 import { InView } from "./in-view.js";
 
-/** @typedef {import("../../clients/connection.js").State} State */
+/** @typedef {import("../../clients/types.js").State} State */
 
 /** The server's bound on what one socket watches. */
 const WATCHED = 32;

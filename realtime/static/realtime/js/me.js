@@ -10,8 +10,8 @@ import { Standings } from "./table.js";
 
 /**
  * @typedef {import("../../clients/rows.js").Row} Row
- * @typedef {import("../../clients/channel.js").Around} Around
- * @typedef {import("../../clients/channel.js").OvertakeMessage} OvertakeMessage
+ * @typedef {import("../../clients/types.js").Around} Around
+ * @typedef {import("../../clients/types.js").OvertakeMessage} OvertakeMessage
  */
 
 /** Rows on either side; a low screen has other things to show as well. */
