@@ -185,7 +185,7 @@ def test_it_is_small(stack: Stack) -> None:
             assert answer.headers["access-control-allow-origin"] == "*", f"{path} can be loaded by other sites"
             assert answer.headers["content-type"].startswith("text/javascript"), path
             seen[path] = answer.content
-            for found in re.findall(r'^(?! \*).*(?:from |import\()"([^"]+)"', answer.text, re.MULTILINE):
+            for found in re.findall(r'^(?!\s*/?\*).*(?:from |import\()"([^"]+)"', answer.text, re.MULTILINE):
                 target = httpx.URL(f"{host.scheme}://{host.netloc}{path}").join(found).path
                 waiting += [target] if target not in seen else []
     assert any(path.endswith("sse.js") for path in seen), "the modules behind it were followed, also one that is loaded when it is needed"

@@ -4,6 +4,7 @@
  * near it are held; what is in view is read anew every few seconds while the board moves. The space for all of it is there from the
  * beginning, so that nothing jumps and the scroll bar tells the truth.
  */
+import { RowExtras } from "./extras.js";
 import { Counters } from "./motion.js";
 import { part, write } from "./parts.js";
 import { RowView, formatNumber } from "./row.js";
@@ -143,7 +144,7 @@ export class Beyond {
     const view = this.#views.get(rank);
     if (!row || row.rank !== rank || this.#live.has(row.player)) return this.#drop(rank, view);
     if (view) view.replace(row);
-    else this.#insert(rank, new RowView(row, rank, this.#counters, true));
+    else this.#insert(rank, new RowView(row, rank, this.#counters, RowExtras));
     const shown = /** @type {RowView} */ (this.#views.get(rank));
     shown.mark(row.player === this.#followed);
     shown.fill(this.#lead > 0 && row.score > 0 ? Math.min(1, row.score / this.#lead) : 0);

@@ -84,8 +84,8 @@ const MARKUP = `
   <p class="empty" part="empty" hidden>No scores yet</p>
   <table part="standings" role="table" hidden>
     <thead role="rowgroup"><tr role="row">
-      <th role="columnheader" scope="col">Rank</th><th role="columnheader" scope="col">Player</th><th role="columnheader" scope="col" class="plays">Plays</th>
-      <th role="columnheader" scope="col" class="subscore">Subscore</th><th role="columnheader" scope="col">Score</th>
+      <th role="columnheader" scope="col">Rank</th><th role="columnheader" scope="col">Player</th>
+      <th role="columnheader" scope="col">Score</th>
     </tr></thead>
     <tbody role="rowgroup" data-rows></tbody>
     <tbody class="leaving" data-leaving aria-hidden="true"></tbody>

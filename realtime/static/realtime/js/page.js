@@ -5,6 +5,7 @@ import { Feed } from "../../clients/feed.js";
 import { applyDelta, roundUp } from "../../clients/rows.js";
 import { Announcer } from "./announcer.js";
 import { Beyond } from "./beyond.js";
+import { RowExtras } from "./extras.js";
 import { ticketOfFragment } from "./fragment.js";
 import { listenForKeys } from "./keys.js";
 import { Me, aroundFor } from "./me.js";
@@ -43,7 +44,7 @@ let shownTop = 0;
 let top = roundUp(Number(new URLSearchParams(location.search).get("top")) || Number(part("board").dataset.top));
 
 const status = new Status();
-const standings = new Standings(table, { full: true });
+const standings = new Standings(table, { Extras: RowExtras });
 const beyond = new Beyond(table, read);
 const announcer = new Announcer(part("spoken"));
 const news = new News(part("news-list"), part("news-empty"));

@@ -12,7 +12,6 @@ import { Glide, flash } from "./motion.js";
 const MOVEMENT_MS = 4_000;
 
 const numbers = new Intl.NumberFormat();
-const differences = new Intl.NumberFormat(undefined, { signDisplay: "exceptZero" });
 export const formatNumber = (/** @type {number} */ value) => numbers.format(value);
 
 export class RowView {
@@ -30,18 +29,15 @@ export class RowView {
   #shown = 0;
   /** Where the row came from and when, for the moves of the last seconds. @type {{at: number, from: number}[]} */
   #moves = [];
-  /** The score that it had before those of the last seconds. @type {{at: number, from: number}[]} */
-  #gains = [];
-  /** @type {HTMLElement | null} */ #gain = null;
-  /** @type {HTMLButtonElement | null} */ #follow = null;
+  #extras;
 
   /**
    * @param {Row} row
    * @param {number} index
    * @param {Counters} counters
-   * @param {boolean} [full] with what its score gained, and a button to follow the player
+   * @param {typeof import("./extras.js").RowExtras | null} [Extras] what the row has besides
    */
-  constructor(row, index, counters, full = false) {
+  constructor(row, index, counters, Extras = null) {
     this.#counters = counters;
     this.#index = index;
     this.element = element("tr", "row", "row");
@@ -54,11 +50,10 @@ export class RowView {
     name.scope = "row";
     this.#name = name.appendChild(element("span", "name"));
     this.#name.dir = "auto";
-    if (full) this.#follow = followButton(this.element);
     this.#plays = this.element.appendChild(element("td", "plays", "cell"));
     this.#subscore = this.element.appendChild(element("td", "subscore", "cell"));
-    if (full) this.#gain = this.element.appendChild(element("td", "gain", "cell")).appendChild(element("span", "by"));
     this.#score = this.element.appendChild(element("td", "score", "cell"));
+    this.#extras = Extras && new Extras(this.element);
     this.#glide = new Glide(this.element);
     /** @type {Row} */ this.row = row;
     this.#showScore(row.score);
@@ -96,7 +91,7 @@ export class RowView {
     if (this.element.hasAttribute("aria-current") === followed) return;
     if (followed) this.element.setAttribute("aria-current", "true");
     else this.element.removeAttribute("aria-current");
-    if (this.#follow) this.#follow.ariaPressed = String(followed);
+    this.#extras?.mark(followed);
   }
 
   /** Its place in what is shown, from 0. */
@@ -110,16 +105,14 @@ export class RowView {
   }
 
   /**
-   * Let the movement and the gain go that are too old to be news.
+   * Let what is too old to be news go.
    * @param {number} now on the clock of performance.now()
    * @returns {boolean} whether there is still some to be shown
    */
   expire(now) {
     forgetOld(this.#moves, now);
-    forgetOld(this.#gains, now);
     this.#showMovement();
-    this.#showGain();
-    return this.#moves.length + this.#gains.length > 0;
+    return Boolean(this.#extras?.expire(now)) || this.#moves.length > 0;
   }
 
   /** Nothing runs on for a row that is gone. */
@@ -139,10 +132,7 @@ export class RowView {
     this.#write(this.#subscore, row.subscore == null ? "" : formatNumber(row.subscore));
     if (this.element.dataset.player !== row.player) this.element.dataset.player = row.player;
     if (this.element.dataset.rank !== String(row.rank)) this.element.dataset.rank = String(row.rank);
-    if (this.#follow) {
-      this.element.ariaRowIndex = String(row.rank + 1); // the header is the first row
-      this.#follow.ariaLabel = `Follow ${row.name || row.player}`;
-    }
+    this.#extras?.describe(row);
   }
 
   /**
@@ -175,24 +165,13 @@ export class RowView {
     this.#movement.dataset.way = gained > 0 ? "up" : "down";
   }
 
-  #showGain() {
-    if (!this.#gain) return;
-    const gained = this.#gains.length ? this.row.score - this.#gains[0].from : 0;
-    this.#gain.hidden = gained === 0;
-    if (gained === 0) return;
-    this.#write(this.#gain, differences.format(gained));
-    this.#gain.role = "img";
-    this.#gain.ariaLabel = `${gained > 0 ? "gained" : "lost"} ${formatNumber(Math.abs(gained))}`;
-  }
-
   /**
    * @param {number} from the score before
    * @param {Sight} sight
    */
   #scored(from, sight) {
     const { score } = this.row;
-    if (this.#gain) this.#gains.push({ at: performance.now(), from });
-    this.#showGain();
+    this.#extras?.scored(from);
     if (this.#index < sight.first || this.#index > sight.last) {
       this.#counters.forget(this);
       return this.#showScore(score);
@@ -235,7 +214,7 @@ export class RowView {
  * @param {string} [role]
  * @returns {HTMLElementTagNameMap[T]}
  */
-function element(tag, className, role) {
+export function element(tag, className, role) {
   const made = document.createElement(tag);
   made.className = className;
   if (role) made.setAttribute("role", role);
@@ -243,22 +222,10 @@ function element(tag, className, role) {
 }
 
 /**
- * @param {HTMLElement} row
- * @returns {HTMLButtonElement}
- */
-function followButton(row) {
-  const button = row.appendChild(element("td", "follow", "cell")).appendChild(element("button", "star"));
-  button.type = "button";
-  button.tabIndex = -1; // one of all is a tab stop: whose list this is sees to it
-  button.ariaPressed = "false";
-  return button;
-}
-
-/**
  * @param {{at: number}[]} news the oldest first
  * @param {number} now
  */
-function forgetOld(news, now) {
+export function forgetOld(news, now) {
   const fresh = news.findIndex(({ at }) => now - at < MOVEMENT_MS);
   news.splice(0, fresh < 0 ? news.length : fresh);
 }

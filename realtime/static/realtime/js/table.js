@@ -17,7 +17,7 @@ const SWEEP_MS = 500;
 
 export class Standings {
   #table;
-  #full;
+  #Extras;
   /** @type {string | null} */ #followed = null;
   #body;
   #leaving;
@@ -30,11 +30,11 @@ export class Standings {
   /**
    * @param {HTMLTableElement} table with a body for the rows and one for those that leave:
    *   `<tbody data-rows>` and `<tbody data-leaving>`
-   * @param {{full?: boolean}} [options] rows with all they can show, see RowView; the table needs headers for it
+   * @param {{Extras?: typeof import("./extras.js").RowExtras | null}} [options] what rows have besides; the table needs headers for it
    */
-  constructor(table, { full = false } = {}) {
+  constructor(table, { Extras = null } = {}) {
     this.#table = table;
-    this.#full = full;
+    this.#Extras = Extras;
     this.#body = /** @type {HTMLElement} */ (table.querySelector("[data-rows]"));
     this.#leaving = /** @type {HTMLElement} */ (table.querySelector("[data-leaving]"));
   }
@@ -116,7 +116,7 @@ export class Standings {
       known.update(row, index, sight);
       return known;
     }
-    const view = new RowView(row, index, this.#counters, this.#full);
+    const view = new RowView(row, index, this.#counters, this.#Extras);
     view.mark(row.player === this.#followed);
     this.#views.set(row.player, view);
     if (!opening) fadeIn(view.element);
