@@ -359,25 +359,25 @@ async def test_a_followed_player_is_kept_in_sight_below_the_rows_and_marked_amon
         assert "player=eve" in socket.request.path
         await socket.send(snapshot("ada", "bo", "cy", epoch="a", top=3))
         await expect(names(page)).to_have_text(["Ada", "Bo", "Cy"])
-        pinned = page.locator("[data-part=pinned]")
-        await expect(pinned).to_be_hidden()
+        apart = page.locator("[data-apart] .row").last
+        await expect(apart).to_have_count(0)
         await socket.send(around("eve", 27, row(26, "dee"), row(27, "eve"), row(28, "flo")))
-        await expect(pinned.locator(".name")).to_have_text("Eve")
-        await expect(pinned.locator(".plate")).to_have_text("27")
-        box = await pinned.bounding_box()
+        await expect(names(page)).to_have_text(["Ada", "Bo", "Cy", "Eve"])
+        await expect(apart.locator(".plate")).to_have_text("27")
+        box = await apart.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= 150
-        await expect(pinned.locator(".row")).to_have_attribute("data-own", "")
+        await expect(apart).to_have_attribute("aria-current", "true")
         await socket.send(around("eve", None))
-        await expect(pinned).to_be_hidden()
+        await expect(names(page)).to_have_text(["Ada", "Bo", "Cy"])
         await socket.send(around("eve", 27, row(27, "eve"), season="another"))
         await socket.send(around("eve", 25, row(25, "eve")))
-        await expect(pinned.locator(".plate")).to_have_text("25")
+        await expect(apart.locator(".plate")).to_have_text("25")
         delta = {"changed": [row(2, "eve")], "left": ["cy"], "offset": 2, "epoch": "a", "top": 3, "total": 40, "season": "all-time"}
         await socket.send(json.dumps({"type": "delta", "leaderboard": "cup", **delta}))
         await expect(names(page)).to_have_text(["Ada", "Eve", "Bo"])
-        await expect(pinned).to_be_hidden()
-        await expect(page.locator("[data-part=standings] [data-own] .name")).to_have_text(["Eve"])
+        await expect(apart).to_have_count(0)
+        await expect(page.locator("[data-rows] [aria-current] .name")).to_have_text(["Eve"])
 
 
 async def test_a_night_of_reconnects_leaves_the_standings_dimmed_and_not_a_word(page: Page) -> None:

@@ -9,7 +9,6 @@ import { Client } from "../../clients/client.js";
 import { LiveBoard } from "../../clients/live.js";
 import { DelayLine } from "./delay.js";
 import { ticketOfFragment } from "./fragment.js";
-import { flash } from "./motion.js";
 import { isLight, readOptions } from "./overlay-options.js";
 import { formatNumber } from "./row.js";
 import { Standings } from "./table.js";
@@ -38,19 +37,16 @@ const page = {
   overlay: part("overlay"),
   title: part("title"),
   standings: /** @type {HTMLTableElement} */ (part("standings")),
-  pinned: /** @type {HTMLTableElement} */ (part("pinned")),
   debug: part("debug"),
 };
 
 const standings = new Standings(page.standings);
-const pinned = new Standings(page.pinned);
+standings.mark(options.player || null);
 const line = new DelayLine(options.delay * 1000, show);
 
 /** The newest of all that was heard. @type {View & {season: string, around: Around | null}} */
 const heard = { rows: [], pinned: null, stale: false, season: "", around: null };
 /** @type {string} what the debug panel tells of the connection */ let said = "connecting";
-/** @type {number | undefined} */ let shownScore;
-/** @type {Animation | null} */ let light = null;
 let isKnown = false;
 let isTitled = false;
 let staleTimer = 0;
@@ -96,28 +92,16 @@ function pinnedRow() {
 function show({ rows, pinned: own, stale }) {
   page.overlay.hidden = rows.length === 0;
   page.overlay.toggleAttribute("data-stale", stale);
-  page.pinned.hidden = own === null;
-  standings.show(rows);
-  fit([...rows, ...(own ? [own] : [])]);
-  if (own) pinned.show([own]); // it is always the same player's: a row out of use is hidden, not taken out
-  requestAnimationFrame(() => mark(own)); // behind the standings' own frame: the rows are there
+  page.standings.toggleAttribute("data-apart", own !== null);
+  const lines = own ? [...rows, own] : rows;
+  fit(lines);
+  standings.show(lines);
 }
 
-/** Long scores make a wider board, not shorter names. @param {Row[]} rows */
+/** Long scores make a wider board, not shorter names. @param {readonly Row[]} rows */
 function fit(rows) {
   const chars = String(Math.max(7, ...rows.map((row) => formatNumber(row.score).length)));
   if (page.root.style.getPropertyValue("--chars") !== chars) page.root.style.setProperty("--chars", chars);
-}
-
-/** The player's row stands out, wherever it is. @param {Row | null} own */
-function mark(own) {
-  for (const row of page.overlay.querySelectorAll("[data-rows] .row")) {
-    const isOwn = options.player !== "" && /** @type {HTMLElement} */ (row).dataset.player === options.player;
-    row.toggleAttribute("data-own", isOwn);
-  }
-  const row = /** @type {HTMLElement | null} */ (page.pinned.querySelector("[data-rows] .row"));
-  if (own && row && shownScore !== undefined && own.score !== shownScore) light = flash(row, light);
-  shownScore = own?.score;
 }
 
 /** @param {State} state */
