@@ -183,6 +183,8 @@ class _Reader:
                 return Type("enum", self._enum(self._components[target]["enum"], target))
             self._shape(target)
             return Type("shape", target)
+        if "prefixItems" in schema:  # a pair, such as a time and a score: each has a kind of its own
+            return Type("list", item=Type("json"))
         if schema.get("type") == "array":
             return Type("list", item=self._item(schema.get("items", {}), name))
         return Type(

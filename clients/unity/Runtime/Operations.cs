@@ -148,6 +148,22 @@ namespace GamingLeaderboard
             return OrNullAsync(AskAsync(call, RankedOrPlaced.From, cancel), ErrorCodes.NotRanked);
         }
 
+        /// <summary>The scores of the best over the last minutes.</summary>
+        /// <param name="board">The leaderboard's slug</param>
+        /// <param name="limit">Players</param>
+        /// <param name="minutes">How far back</param>
+        public Task<Race> RaceAsync(
+            string board,
+            long? limit = null,
+            long? minutes = null,
+            CancellationToken cancel = default(CancellationToken))
+        {
+            var call = new Call("GET", "leaderboard/" + Call.Escaped(board) + "/race/")
+                .With("limit", limit)
+                .With("minutes", minutes);
+            return AskAsync(call, Race.From, cancel);
+        }
+
         /// <summary>One player's row. Null: not ranked.</summary>
         /// <param name="board">The leaderboard's slug</param>
         /// <param name="player">The name under which the player's scores come in</param>

@@ -362,6 +362,28 @@ namespace GamingLeaderboard
         };
     }
 
+    /// <summary>A player's score over time.</summary>
+    public sealed partial class Line
+    {
+        public string Player { get; set; }
+        public string Name { get; set; }
+        /// <summary>1 is best.</summary>
+        public long Rank { get; set; }
+        /// <summary>Whether it says all that happened since then.</summary>
+        public bool Complete { get; set; }
+        /// <summary>When, and the score from then on.</summary>
+        public List<List<object>> Points { get; set; }
+
+        internal static Line From(JsonObject data) => new Line
+        {
+            Player = data.Text("player"),
+            Name = data.Text("name"),
+            Rank = data.Whole("rank"),
+            Complete = data.Truth("complete"),
+            Points = data.ListOf("points", item => JsonObject.ListOf(item, item => item)),
+        };
+    }
+
     public sealed partial class LoginBody
     {
         public string Username { get; set; }
@@ -528,6 +550,30 @@ namespace GamingLeaderboard
             data["name"] = Name;
             return data;
         }
+    }
+
+    /// <summary>The scores of the best over time.</summary>
+    public sealed partial class Race
+    {
+        public string Leaderboard { get; set; }
+        /// <summary>`all-time`, or the season's start.</summary>
+        public string Season { get; set; }
+        public string Epoch { get; set; }
+        public long Offset { get; set; }
+        public string Since { get; set; }
+        public string Until { get; set; }
+        public List<Line> Players { get; set; }
+
+        internal static Race From(JsonObject data) => new Race
+        {
+            Leaderboard = data.Text("leaderboard"),
+            Season = data.Text("season"),
+            Epoch = data.Text("epoch"),
+            Offset = data.Whole("offset"),
+            Since = data.Text("since"),
+            Until = data.Text("until"),
+            Players = data.ListOf("players", item => Line.From((JsonObject)item)),
+        };
     }
 
     /// <summary>One player's row.</summary>

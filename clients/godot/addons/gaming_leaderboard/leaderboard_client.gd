@@ -165,6 +165,20 @@ func percentile(
 	return answer
 
 
+## The scores of the best over the last minutes.
+## [param board]: The leaderboard's slug.
+## [param limit]: Players.
+## [param minutes]: How far back.
+func race(board: String, limit: int = 10, minutes: int = 60) -> LeaderboardShapes.Race:
+	var asked := LeaderboardCall.new("GET", "leaderboard/%s/race/" % [board.uri_encode()])
+	asked.with("limit", limit, 10)
+	asked.with("minutes", minutes, 60)
+	var reply := await ask(asked)
+	var answer := LeaderboardShapes.Race.from(reply.data)
+	answer.refusal = reply.refusal
+	return answer
+
+
 ## One player's row.
 ## [param board]: The leaderboard's slug.
 ## [param player]: The name under which the player's scores come in.

@@ -290,6 +290,29 @@ class Improvement:
 		return it
 
 
+## A player's score over time.
+class Line:
+	extends LeaderboardAnswer
+	var player: String = ""
+	var name: String = ""
+	## 1 is best.
+	var rank: int = 0
+	## Whether it says all that happened since then.
+	var complete: bool = false
+	## When, and the score from then on.
+	var points: Array = []
+
+	static func from(data: Dictionary) -> Line:
+		var it := Line.new()
+		it.player = LeaderboardJson.text(data, "player")
+		it.name = LeaderboardJson.text(data, "name")
+		it.rank = LeaderboardJson.whole(data, "rank")
+		it.complete = LeaderboardJson.truth(data, "complete")
+		for item: Variant in LeaderboardJson.items(data, "points"):
+			it.points.append(item)
+		return it
+
+
 class LoginBody:
 	extends RefCounted
 	var username: String = ""
@@ -457,6 +480,31 @@ class ProfileBody:
 		var data := {}
 		data["name"] = name
 		return data
+
+
+## The scores of the best over time.
+class Race:
+	extends LeaderboardAnswer
+	var leaderboard: String = ""
+	## `all-time`, or the season's start.
+	var season: String = ""
+	var epoch: String = ""
+	var offset: int = 0
+	var since: String = ""
+	var until: String = ""
+	var players: Array[Line] = []
+
+	static func from(data: Dictionary) -> Race:
+		var it := Race.new()
+		it.leaderboard = LeaderboardJson.text(data, "leaderboard")
+		it.season = LeaderboardJson.text(data, "season")
+		it.epoch = LeaderboardJson.text(data, "epoch")
+		it.offset = LeaderboardJson.whole(data, "offset")
+		it.since = LeaderboardJson.text(data, "since")
+		it.until = LeaderboardJson.text(data, "until")
+		for item: Variant in LeaderboardJson.items(data, "players"):
+			it.players.append(Line.from(item))
+		return it
 
 
 ## One player's row.
