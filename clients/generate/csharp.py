@@ -130,14 +130,14 @@ def _nothing(each: Field) -> str:
     return f"({each.type.name}?)null" if each.is_optional else f"{each.type.name}.Unknown"
 
 
-def _reader(kind: Type) -> str:
+def _reader(kind: Type, depth: int = 0) -> str:
+    """A lambda; one within another has a name of its own, which C# 7 asks for."""
+    item = f"item{depth or ''}"
     if kind.kind == "shape":
-        return f"item => {kind.name}.From((JsonObject)item)"
+        return f"{item} => {kind.name}.From((JsonObject){item})"
     if kind.kind == "list":
-        return f"item => JsonObject.ListOf(item, {_reader(kind.inner)})"
-    return {"text": "item => (string)item", "whole": "item => (long)item", "map": "item => (IDictionary<string, object>)item"}.get(
-        kind.kind, "item => item"
-    )
+        return f"{item} => JsonObject.ListOf({item}, {_reader(kind.inner, depth + 1)})"
+    return f"{item} => ({TYPES[kind.kind]}){item}"
 
 
 def _write(shape: Shape, each: Field) -> str:

@@ -380,7 +380,7 @@ namespace GamingLeaderboard
             Name = data.Text("name"),
             Rank = data.Whole("rank"),
             Complete = data.Truth("complete"),
-            Points = data.ListOf("points", item => JsonObject.ListOf(item, item => item)),
+            Points = data.ListOf("points", item => JsonObject.ListOf(item, item1 => (object)item1)),
         };
     }
 
