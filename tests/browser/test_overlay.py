@@ -21,6 +21,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from realtime.overlay import OVERLAY_HEADERS
+from tests.browser.axe import Axe
 from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -124,6 +125,13 @@ async def test_rows_are_cut_to_what_was_asked_and_always_fit(page: Page, stack: 
     await expect(names(page)).to_have_text(["ov8", *PLAYERS[:7]])
     await submit(stack, play("ov8", 993))
     await expect(names(page)).to_have_text(PLAYERS)
+
+
+@pytest.mark.parametrize("theme", ["arcade", "light", "neon"])
+async def test_it_is_read_aloud_as_the_table_that_it_is(page: Page, stack: Stack, axe: Axe, theme: str) -> None:
+    await expect(await opened(page, stack, f"?theme={theme}&player=ov2")).to_have_text(PLAYERS[:5])
+    await expect(page.locator("h1")).to_be_visible()
+    await axe(page)
 
 
 @pytest.mark.parametrize("theme", ["arcade", "minimal", "neon", "light", "custom"])
@@ -378,6 +386,13 @@ async def test_a_followed_player_is_kept_in_sight_below_the_rows_and_marked_amon
         await expect(names(page)).to_have_text(["Ada", "Eve", "Bo"])
         await expect(apart).to_have_count(0)
         await expect(page.locator("[data-rows] [aria-current] .name")).to_have_text(["Eve"])
+        await page.reload()  # and if the server does not take the player, there is the board all the same
+        await (await mute.next()).close(4400)
+        socket = await mute.next()
+        assert socket.request is not None
+        assert "player" not in socket.request.path
+        await socket.send(snapshot("ada", "bo", epoch="b", top=3))
+        await expect(names(page)).to_have_text(["Ada", "Bo"])
 
 
 async def test_a_night_of_reconnects_leaves_the_standings_dimmed_and_not_a_word(page: Page) -> None:

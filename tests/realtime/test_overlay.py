@@ -1,7 +1,11 @@
 """The overlay's page is one shell for all boards: it says nothing, may be framed, and keeps what is behind the # to itself."""
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
+from django.contrib.staticfiles import finders
 from django.core.asgi import get_asgi_application
 
 from gaming_leaderboard.pages import HEADERS
@@ -48,3 +52,8 @@ async def test_its_page_asks_for_nothing_that_would_hold_the_query_of_its_addres
     text = (await get('/overlay/global/?theme="><script>1</script>&player=eve')).text
     assert "eve" not in text
     assert "<script>" not in text
+
+
+def test_its_style_is_for_the_older_browsers_that_mixers_carry():
+    style = re.sub(r"/\*.*?\*/", "", Path(finders.find("realtime/overlay.css")).read_text(), flags=re.DOTALL)
+    assert re.findall(r"color-mix|light-dark|:has\(|paint-order|[0-9](?:dv|sv|lv)\w+|&", style) == []

@@ -20,6 +20,7 @@ export const THEMES = ["arcade", "minimal", "neon", "light", "custom"];
 export const POSITIONS = ["top-left", "top", "top-right", "left", "center", "right", "bottom-left", "bottom", "bottom-right"];
 export const ROWS_MAX = 25;
 export const DELAY_MAX_S = 600;
+const NAME_LENGTH = 150; // characters, as the server has it
 
 const HEX = /^#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/i;
 
@@ -46,7 +47,7 @@ const READERS = {
   position: [`one of ${POSITIONS.join(", ")}`, (text) => POSITIONS.find((name) => name === text)],
   scale: ["a number from 0.5 to 4", (text) => number(text, /^\d(\.\d{1,3})?$/, 0.5, 4)],
   title: ["on or off", onOrOff],
-  player: ["a player's name", (text) => text.normalize("NFC") || undefined],
+  player: ["a player's name", name],
   accent: ["a colour such as ffc93c", colour],
   ink: ["a colour such as ffffff", colour],
   paper: ["a colour such as 0b0920e6, whose last two digits say how solid it is", colour],
@@ -79,6 +80,12 @@ export function readOptions(query) {
 function number(text, shape, least, most) {
   const value = Number(text);
   return shape.test(text) && value >= least && value <= most ? value : undefined;
+}
+
+/** @param {string} text */
+function name(text) {
+  const name = text.trim().normalize("NFC");
+  return name && [...name].length <= NAME_LENGTH ? name : undefined;
 }
 
 /** @param {string} text */

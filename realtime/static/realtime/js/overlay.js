@@ -24,6 +24,8 @@ import { Standings } from "./table.js";
 const STALE_MS = 60_000;
 /** A refusal may end (the board is opened, its catalog is back), so it is asked again, seldom. */
 const REFUSED_MS = 60_000;
+/** The server does not take what was asked for, which can only be the player. */
+const BAD_MESSAGE = 4400;
 
 const { options, faults } = readOptions(location.search);
 const board = decodeURIComponent(location.pathname.split("/")[2] ?? "");
@@ -49,6 +51,7 @@ const heard = { rows: [], pinned: null, stale: false, season: "", around: null }
 /** @type {string} what the debug panel tells of the connection */ let said = "connecting";
 let isKnown = false;
 let isTitled = false;
+let isFollowing = options.player !== "";
 let staleTimer = 0;
 let retryTimer = 0;
 
@@ -114,7 +117,7 @@ function follow(state) {
     if (heard.stale) age(false);
     entitle();
   } else staleTimer ||= setTimeout(() => age(true), STALE_MS);
-  if (state.kind === "refused") retryTimer = setTimeout(again, REFUSED_MS * (1 + Math.random()));
+  if (state.kind === "refused") retryTimer = setTimeout(again, state.code === BAD_MESSAGE ? withoutPlayer() : REFUSED_MS * (1 + Math.random()));
   tell();
 }
 
@@ -122,6 +125,14 @@ function follow(state) {
 function age(stale) {
   heard.stale = stale;
   if (isKnown) pass();
+}
+
+/** The board is more than its follower. @returns {number} how long to wait */
+function withoutPlayer() {
+  if (!isFollowing) return REFUSED_MS;
+  isFollowing = false;
+  live.follow({});
+  return 1_000;
 }
 
 function again() {
