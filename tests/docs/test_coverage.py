@@ -279,8 +279,10 @@ def test_lines_are_of_a_length_that_can_be_read(document: Path) -> None:
     assert long == []
 
 
-def test_the_picture_is_small_enough_for_a_readme() -> None:
-    assert (ROOT / "docs/images/board.png").stat().st_size <= 250 * 1024
+def test_every_picture_is_small_enough_for_a_readme() -> None:
+    pictures = [*(ROOT / "docs" / "images").iterdir()]
+    assert pictures
+    assert [picture.name for picture in pictures if picture.stat().st_size > 250 * 1024] == []
 
 
 # --- Threats --------------------------------------------------------------------------------------------------------------
