@@ -114,8 +114,9 @@ export class RaceChart {
   /** What of the width is the lines', in px from the left, and the height. */
   #plot = { left: 0, right: 0, top: 6, bottom: 0 };
   #labelSize = 0;
-  #start = NaN; // what is shown: from when, to when (ms), and how long at most
+  #start = NaN; // what is held: from when, to when (ms), and how long at most
   #end = NaN;
+  #from = NaN; // from when something is shown: later where nobody had a score
   #spanMs = SPAN_MS;
   #skewMs = 0; // the viewer's clock ahead of the server's
   #clockAt = 0; // performance.now() when #end was said
@@ -274,7 +275,7 @@ export class RaceChart {
     this.#runners = [];
     this.#away.clear();
     this.#chosen = null;
-    this.#start = this.#end = this.#low = this.#high = NaN;
+    this.#start = this.#end = this.#from = this.#low = this.#high = NaN;
   }
 
   // --- When to draw --------------------------------------------------------------------------------------------------
@@ -310,7 +311,7 @@ export class RaceChart {
     clearTimeout(this.#slideTimer);
     this.#slideTimer = 0;
     if (document.hidden || Number.isNaN(this.#end) || !this.#runners.length || this.#frame < 0) return;
-    const pixelMs = (this.#end - this.#start) / Math.max(1, this.#plot.right - this.#plot.left);
+    const pixelMs = (this.#end - this.#from) / Math.max(1, this.#plot.right - this.#plot.left);
     const passed = performance.now() - this.#clockAt;
     if (passed >= Math.max(1_000, pixelMs)) {
       this.#reach(this.#end + passed);
@@ -337,7 +338,7 @@ export class RaceChart {
     const font = parseFloat(getComputedStyle(this.#root).fontSize) || 13;
     const labels = Math.min(font * 19, this.#width * (this.#width < font * 36 ? 0.42 : 0.36));
     const bottom = this.#height - font * 1.7;
-    this.#root.classList.toggle("is-narrow", labels < font * 15);
+    this.#root.classList.toggle("is-narrow", labels < font * 18);
     this.#plot = this.#isRightToLeft
       ? { left: labels, right: this.#width - font * 3.4, top: 8, bottom }
       : { left: font * 3.4, right: this.#width - labels, top: 8, bottom };
@@ -358,6 +359,8 @@ export class RaceChart {
       }
     }
     if (low > high) [low, high] = [0, 1];
+    const first = Math.min(...this.#runners.map(({ points }) => points[0]?.[0] ?? Infinity), this.#end - SPAN_LEAST_MS);
+    this.#from = Math.max(this.#start, first);
     this.#ticks = scoreTicks(low, high, Math.max(2, Math.min(6, (this.#plot.bottom - this.#plot.top) / 56)));
     this.#edges = edges(low, high, this.#ticks);
     if (Number.isNaN(this.#low)) [this.#low, this.#high] = this.#edges;
@@ -367,7 +370,7 @@ export class RaceChart {
 
   /** @param {number} at */
   #x(at) {
-    const part = Math.min(1, Math.max(0, (at - this.#start) / Math.max(1, this.#end - this.#start)));
+    const part = Math.min(1, Math.max(0, (at - this.#from) / Math.max(1, this.#end - this.#from)));
     const { left, right } = this.#plot;
     return this.#isRightToLeft ? right - part * (right - left) : left + part * (right - left);
   }
@@ -430,6 +433,7 @@ export class RaceChart {
     for (const runner of this.#runners) {
       runner.shown = step(runner.shown, runner.score, pixel);
       runner.labelAt = step(runner.labelAt, runner.labelTo, 1);
+      runner.item.style.zIndex = String(SLOTS - runner.rank); // of two that pass each other the better one is read
     }
     return isMoving;
   }
@@ -441,7 +445,7 @@ export class RaceChart {
     const edge = this.#isRightToLeft ? right + 6 : left - 6;
     const marks = places.map(({ y }, place) => text("race-score-tick", edge, y, texts[place]));
     const lines = places.map(({ y }) => `M${left} ${round(y)}H${right}`);
-    const { ticks, step } = timeTicks(this.#start, this.#end, (right - left) / 84);
+    const { ticks, step } = timeTicks(this.#from, this.#end, (right - left) / 84);
     for (const at of ticks) {
       const x = this.#x(at);
       lines.push(`M${round(x)} ${bottom}v4`);
@@ -508,7 +512,7 @@ export class RaceChart {
     if (this.#chosen?.isPinned && event.type !== "pointerdown") return;
     if (x < left || x > right) return this.#choose(null);
     const part = (x - left) / Math.max(1, right - left);
-    const at = this.#start + (this.#isRightToLeft ? 1 - part : part) * (this.#end - this.#start);
+    const at = this.#from + (this.#isRightToLeft ? 1 - part : part) * (this.#end - this.#from);
     /** @type {{far: number, player: string | null}} */ let nearest = { far: Infinity, player: null };
     for (const { points, player } of this.#runners) {
       const place = placeAt(points, at);
@@ -541,7 +545,7 @@ export class RaceChart {
     this.#readout.ariaLive = "polite";
     const now = this.#chosen?.at ?? this.#end;
     const place = Math.max(0, Math.min(points.length - 1, placeAt(points, now) + (step < 0 && now > (points[placeAt(points, now)]?.[0] ?? now) ? 0 : step)));
-    this.#choose(player, Math.max(points[place][0], this.#start), this.#chosen?.isPinned);
+    this.#choose(player, Math.max(points[place][0], this.#from), this.#chosen?.isPinned);
   }
 
   /** @param {Runner | undefined} runner whose label the tab key reaches */
@@ -588,7 +592,7 @@ export class RaceChart {
     if (document.hidden) return; // `#shown` comes back to it
     if (this.#runners.length) this.#tabledAt = performance.now();
     const caption = element("caption", "");
-    caption.textContent = this.#runners.length ? `Scores since ${minutes.format(this.#start)}` : "No scores yet";
+    caption.textContent = this.#runners.length ? `Scores since ${minutes.format(Number.isNaN(this.#from) ? this.#start : this.#from)}` : "No scores yet";
     const head = row("th", ["Rank", "Player", "Then", "Now"]);
     const rows = this.#runners.map(({ rank, name, points, score }) => row("td", [whole.format(rank), name, whole.format(points[0]?.[1] ?? 0), whole.format(score)]));
     this.#table.replaceChildren(caption, head, ...rows);
