@@ -1,7 +1,7 @@
 """The race of a board's best: their scores over the last minutes, made from the kept sessions and held for some seconds.
 
 A race is dear beside other reads, so a process makes one at a time, whoever asks for the same one gets the same bytes, and an answer
-may be HELD_S old: it says until when it tells.
+may be HELD_S old, or older if it was dear: it says until when it tells.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ LIMIT_MAX = 10
 MINUTES_MAX = 1440
 
 HELD_S = 5.0
+HELD_TIMES = 20  # at least so many times as long as it took to make: a twentieth of a process's time goes into one race at most
 HELD = 128  # answers, of 50 KB at most
 WAITING = 32  # different races; beyond it who asks is told to come again
 FILL_S = 5.0
@@ -68,12 +69,14 @@ class Races:
         self._waiting += 1
         try:
             async with asyncio.timeout(FILL_S), self._turn:
+                begun = self._monotonic()
                 answer = encoded(await self._made(known, board, limit=limit, since=since, now=now))
         except TimeoutError as error:
             raise StoreUnavailable from error
         finally:
             self._waiting -= 1
-        self._keep(key, _Held(answer, self._monotonic() + HELD_S))
+        ended = self._monotonic()
+        self._keep(key, _Held(answer, ended + max(HELD_S, (ended - begun) * HELD_TIMES)))
         return answer
 
     async def _made(self, known: Known, board: Board, *, limit: int, since: datetime, now: datetime) -> dict[str, Any]:

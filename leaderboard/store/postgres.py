@@ -325,7 +325,7 @@ class PostgresStore(Reads):
                 words = racing.words(await connection.fetch(racing.EDITS, *race.board, race.limit)) if entries else {}
                 asked = [(each.user_id, racing.after(each, words), each.score_key) for each in racing.moving(entries, words, race)]
                 given = map(list, zip(*asked, strict=True))
-                rows = await connection.fetch(_RACE, *given, *racing.arguments(race, (race.begins, race.ends))) if asked else []
+                rows = await connection.fetch(_RACE, *given, *racing.arguments(race, self._moment)) if asked else []
                 return racing.racers(race, entries, words, rows)
 
         return await self._call(work, repeatable=True)

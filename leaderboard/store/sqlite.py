@@ -441,7 +441,7 @@ def _replace(connection: sqlite3.Connection, what: Replacement, catch_up: CatchU
 
 
 def _race(connection: sqlite3.Connection, race: Race) -> list[Racer]:
-    arguments = racing.arguments(race, (_text_of(race.begins), _text_of(race.ends)))
+    arguments = racing.arguments(race, _text_of)
     with _transaction(connection, "DEFERRED"):
         entries = [Entry(*row) for row in _fetch(connection, _READS.top, *race.board, race.limit, 0)]
         words = racing.words(_fetch(connection, racing.EDITS, *race.board, race.limit))

@@ -138,3 +138,19 @@ async def test_an_answer_that_did_not_change_is_not_sent_again(api: httpx.AsyncC
     assert (again.status_code, again.content) == (304, b"")
     second = (await api.get(of(SUM).replace("/v1/", "/v2/"))).json()
     assert second["data"]["players"][0]["points"][-1][1] == 5
+
+
+async def test_a_race_that_was_dear_is_held_for_longer(cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, read = [0.0], services.store.race
+
+    async def slow(what: Any) -> Any:
+        clock[0] += 2
+        return await read(what)
+
+    monkeypatch.setattr(services.store, "race", slow)
+    monkeypatch.setattr(services.races, "_monotonic", lambda: clock[0])
+    known = await services.standings.find(SUM)
+    for now, is_made in ((0, True), (2 + 2 * race.HELD_TIMES - 1, False), (2 + 2 * race.HELD_TIMES, True)):
+        clock[0] = now
+        await told(services, known)
+        assert (clock[0] > now) == is_made

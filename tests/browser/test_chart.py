@@ -167,6 +167,15 @@ async def test_where_less_is_better_the_leader_stands_on_top(chart: Chart) -> No
     assert ada["top"] < bo["top"]
 
 
+async def test_a_young_board_fills_the_chart(chart: Chart) -> None:
+    await chart.open()
+    await chart.load({"Ada": [(4, 100), (2, 900)], "Bo": [(3, 500)]})
+    await chart.settle()
+    (plot,) = await chart.boxes(".race-rules")
+    lines = await chart.boxes(".race-path")
+    assert min(box["left"] for box in lines) == pytest.approx(plot["left"], abs=4)
+
+
 async def test_a_line_is_chosen_and_walked_along_by_keyboard_and_by_pointer(chart: Chart) -> None:
     page = chart.page
     await chart.open()

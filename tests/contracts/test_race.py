@@ -203,7 +203,7 @@ def test_a_line_that_only_rises_keeps_twice_as_many_stretches() -> None:
 def test_the_plays_clocks_may_differ_and_a_line_still_goes_on_in_time() -> None:
     rules = Rules(Operator.LATEST, Direction.DESC, Direction.DESC)
     start = milliseconds(NOON)
-    plays = [domain.Play(number, 1, number, 0, "", "key:1", start + at) for number, at in ((1, 10), (2, 30), (3, 20), (4, 40))]
+    plays = [domain.Play(number, 1, number, start + at) for number, at in ((1, 10), (2, 30), (3, 20), (4, 40))]
     racer = domain.Racer(Entry(1, -4, 0, 4, 4, start + 40), None, plays)
     points, _ = line(rules, racer, since_ms=start)
     assert [(at - start, score) for at, score in points] == [(10, 1), (30, 2), (30, 3), (40, 4)]
