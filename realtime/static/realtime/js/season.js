@@ -17,7 +17,7 @@ export class Season {
   #word = part("ends-word");
   /** @type {string | null | undefined} */ #season;
   /** On this machine's clock. @type {number | null} */ #ends = null;
-  #asking = false;
+  #turn = 0;
   #againMs = AGAIN_MS;
   #again = 0;
   #tick = 0;
@@ -42,16 +42,13 @@ export class Season {
   }
 
   async #ask() {
-    if (this.#asking) return;
-    this.#asking = true;
+    const turn = ++this.#turn; // what an earlier one is answered may be of the season before
     clearTimeout(this.#again);
     try {
       const { body, at } = await this.#read("");
-      this.#show(body, at);
+      if (turn === this.#turn) this.#show(body, at);
     } catch {
-      this.#failed();
-    } finally {
-      this.#asking = false;
+      if (turn === this.#turn) this.#failed();
     }
   }
 
