@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -10,9 +10,11 @@ from django.template.loader import render_to_string
 
 from leaderboard import runtime
 from leaderboard.domain.definition import Definition
-from leaderboard.domain.score import Direction, Operator
+from leaderboard.domain.score import BoardId, Direction, Operator
 from leaderboard.domain.season import Schedule
-from leaderboard.feed import NOWHERE, Feed, FeedUnavailable
+from leaderboard.feed import FeedUnavailable
+from leaderboard.index import Index, IndexCold, IndexUnavailable
+from leaderboard.services import Services
 from leaderboard.services.rows import rfc3339
 from realtime.views import PAGE_HEADERS
 
@@ -33,27 +35,39 @@ async def lobby(request: HttpRequest) -> HttpResponse:
     services = runtime.services()
     view = await services.catalogs.view()
     public = [definition for definition in view.by_slug.values() if definition.is_active and definition.is_public]
-    ordered = await _by_activity(services.feed, public)
     now = runtime.utc_now()
-    cards = [_card(definition, view.schedule(definition), view.board(definition, now).season) for definition in ordered[:CARDS]]
+    boards = {definition.slug: view.board(definition, now) for definition in public}
+    ordered = await _by_activity(services, public, boards)
+    cards = [_card(definition, view.schedule(definition), boards[definition.slug].season) for definition in ordered[:CARDS]]
     context = {"games": _by_game(cards), "cards": len(cards), "more": len(ordered) - len(cards), "has_search": len(cards) >= SEARCH_FROM}
     return HttpResponse(render_to_string("realtime/lobby.html", context, request), headers=PAGE_HEADERS)
 
 
-async def _by_activity(feed: Feed, definitions: Iterable[Definition]) -> list[Definition]:
-    """The last changed first. One round trip; by title where nothing is known, as while Redis is away."""
+async def _by_activity(services: Services, definitions: Iterable[Definition], boards: Mapping[str, BoardId]) -> list[Definition]:
+    """Those with scores before those without, the last changed first; by title where nothing is known, as while Redis is away.
+
+    Redis is asked once, for all together.
+    """
     titled = sorted(definitions, key=lambda definition: (definition.title.casefold(), definition.slug))
-    marks = await asyncio.gather(*(_changed(feed, definition.id) for definition in titled))
-    return [definition for _, definition in sorted(zip(marks, titled, strict=True), key=lambda pair: pair[0], reverse=True)]
+    activity = await asyncio.gather(*(_activity(services, boards[definition.slug]) for definition in titled))
+    return [definition for _, definition in sorted(zip(activity, titled, strict=True), key=lambda pair: pair[0], reverse=True)]
 
 
-async def _changed(feed: Feed, leaderboard: int) -> tuple[bool, int]:
-    """Whether anything was published, and a number that grows with every change of any board."""
+async def _activity(services: Services, board: BoardId) -> tuple[bool, int]:
+    """Whether it has scores, and a number that grows with every change of any board."""
     try:
-        watermark = await feed.watermark(leaderboard)
+        watermark, count = await asyncio.gather(services.feed.watermark(board.leaderboard_id), _count(services.index, board))
     except FeedUnavailable:
         return False, 0
-    return watermark.position != NOWHERE, int(watermark.changed or 0)
+    return count > 0, int(watermark.changed or 0)
+
+
+async def _count(index: Index, board: BoardId) -> int:
+    """0 where only SQL knows, which is not asked for an order: who looks at a card warms its board."""
+    try:
+        return await index.count(board)
+    except (IndexCold, IndexUnavailable):
+        return 0
 
 
 def _by_game(cards: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -67,6 +67,23 @@ async def test_the_boards_that_moved_last_stand_first(services, cast):
     assert cards(await lobby_page())[:2] == ["arcade-count", "arcade-sum"]
 
 
+async def test_boards_without_scores_stand_last_however_new_they_are(services, cast):
+    await submit(cast, "arcade-sum")
+    await cast.board("aaa-new")
+    await services.catalogs.refresh()
+    await services.feed.watermark((await services.standings.find("aaa-new")).definition.id)  # looked at, which leaves a mark
+    assert cards(await lobby_page())[0] == "arcade-sum"
+
+
+async def test_without_redis_boards_stand_by_title(services, cast, monkeypatch):
+    away = runtime.build(cast.database_url, "redis://127.0.0.1:1/0")
+    monkeypatch.setattr(runtime, "services", lambda: away)
+    shown = cards(await lobby_page())
+    assert shown == sorted(shown)
+    assert len(shown) == 1 + len(BOARDS) + len(RIVAL_BOARDS)
+    await away.aclose()
+
+
 async def test_what_a_card_says_without_javascript_is_how_scores_meet_and_when_it_starts_anew(services, cast):
     await cast.board("arcade-golf", sort_order="asc", reset_schedule="0 18 * * 5")
     shown = await lobby_page()
