@@ -39,7 +39,8 @@ async def lobby(request: HttpRequest) -> HttpResponse:
     boards = {definition.slug: view.board(definition, now) for definition in public}
     ordered = await _by_activity(services, public, boards)
     cards = [_card(definition, view.schedule(definition), boards[definition.slug].season) for definition in ordered[:CARDS]]
-    context = {"games": _by_game(cards), "cards": len(cards), "more": len(ordered) - len(cards), "has_search": len(cards) >= SEARCH_FROM}
+    context = {"games": _by_game(cards), "cards": len(cards), "more": len(ordered) - len(cards), "now": rfc3339(now)}
+    context["has_search"] = len(cards) >= SEARCH_FROM
     return HttpResponse(render_to_string("realtime/lobby.html", context, request), headers=PAGE_HEADERS)
 
 

@@ -211,12 +211,16 @@ async def test_a_season_is_counted_down_to_its_end(page: Page, house: House) -> 
     ends = await daily.get_attribute("data-ends")
     left = daily.locator('[data-part="ends"]')
     await expect(left).to_be_visible()
-    await page.evaluate("ends => { Date.now = () => Date.parse(ends) - 3_723_000; }", ends)
+    await page.evaluate("ends => { Date.now = () => Date.parse(ends) - 3_722_000; }", ends)
     await expect(left).to_have_text("1h 2m")
-    await page.evaluate("ends => { Date.now = () => Date.parse(ends) - 63_000; }", ends)
+    await page.evaluate("ends => { Date.now = () => Date.parse(ends) - 62_000; }", ends)
     await expect(left).to_have_text("1m 3s")
-    await page.evaluate("ends => { Date.now = () => Date.parse(ends); }", ends)
+    await page.evaluate("ends => { Date.now = () => Date.parse(ends) + 30_000; }", ends)
     await expect(left).to_have_text("now")
+    asked = re.compile("/api/v1/leaderboard/lobby-daily/$")
+    next_end = '{"season_ends": "2099-01-01T00:00:00.000Z"}'
+    await page.route(asked, lambda route: route.fulfill(body=next_end, content_type="application/json"))
+    await expect(left).to_have_text(re.compile(r"^\d[\d,]+d \d+h$"), timeout=PATIENCE_MS)
 
 
 async def test_it_fits_a_phone_in_either_direction(page: Page, house: House) -> None:

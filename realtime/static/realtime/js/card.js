@@ -14,7 +14,7 @@ import { timeLeft } from "./time-left.js";
 
 const SHOWN = 3;
 /** When a season ends, everybody who watches asks for the next one's end: not all in the same moment. */
-const SPREAD_MS = 4_000;
+const ASK_MS = [1_000, 6_000];
 
 export class Card {
   #element;
@@ -22,6 +22,7 @@ export class Card {
   /** @type {Standings | null} */ #standings = null;
   /** @type {readonly Row[]} */ #rows = [];
   /** @type {string | null} */ #season = null;
+  #skewMs;
   #asking = 0;
   /** The last pulse, which sorting goes by. @type {Pulse} */ last = { watching: 0, scores_per_minute: null };
   /** On the clock of Date.now(); Infinity if it has no end. */ ends = Infinity;
@@ -29,9 +30,11 @@ export class Card {
   /**
    * @param {HTMLElement} element with the board in its data attributes
    * @param {HTMLTemplateElement} template what it is filled with when it is opened
+   * @param {number} skewMs how far this machine's clock is ahead of the server's
    */
-  constructor(element, template) {
+  constructor(element, template, skewMs) {
     this.#element = element;
+    this.#skewMs = skewMs;
     this.#template = template;
     this.slug = element.dataset.board ?? "";
     this.title = element.dataset.title ?? "";
@@ -52,6 +55,7 @@ export class Card {
 
   end() {
     clearTimeout(this.#asking);
+    this.#asking = 0;
   }
 
   /** @param {Snapshot | DeltaFrame} frame */
@@ -61,7 +65,7 @@ export class Card {
     this.#part("vacant").hidden = this.#rows.length > 0;
     /** @type {HTMLElement} */ (this.#element.querySelector("table")).hidden = !this.#rows.length;
     this.#write("players", formatNumber(frame.total));
-    if (this.#season !== null && this.#season !== frame.season) this.#nextSeason();
+    if (this.#season !== null && this.#season !== frame.season) this.#askSoon();
     this.#season = frame.season;
   }
 
@@ -77,21 +81,24 @@ export class Card {
   tick(now) {
     if (!this.#standings) return;
     this.#part("season").hidden = this.ends === Infinity;
-    if (this.ends !== Infinity) this.#write("ends", this.ends > now ? timeLeft(this.ends - now) : "now");
+    if (this.ends === Infinity) return;
+    this.#write("ends", this.ends > now ? timeLeft(this.ends - now) : "now");
+    if (this.ends <= now) this.#askSoon();
   }
 
   /** @param {string} moment RFC 3339, or nothing */
   #end(moment) {
-    this.ends = moment ? Date.parse(moment) : Infinity;
+    this.ends = moment ? Date.parse(moment) + this.#skewMs : Infinity;
   }
 
-  #nextSeason() {
-    clearTimeout(this.#asking);
-    this.#asking = setTimeout(() => this.#ask(), Math.random() * SPREAD_MS);
+  /** Until there is another end. */
+  #askSoon() {
+    const [least, most] = ASK_MS;
+    this.#asking ||= setTimeout(() => this.#ask(), least + Math.random() * (most - least));
   }
 
-  /** Without an answer the card goes on saying that the season ends now, which is true enough. */
   async #ask() {
+    this.#asking = 0;
     const answer = await fetch(`/api/v1/leaderboard/${encodeURIComponent(this.slug)}/`).catch(() => null);
     if (!answer?.ok) return;
     this.#end((await answer.json()).season_ends ?? "");

@@ -20,7 +20,8 @@ const part = (name) => /** @type {HTMLElement | null} */ (document.querySelector
 
 const stage = /** @type {HTMLTemplateElement} */ (part("stage"));
 const elements = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".card"));
-const cards = new Map([...elements].map((element) => [element, new Card(element, stage)]));
+const skewMs = Date.now() - Date.parse(document.body.dataset.now ?? "");
+const cards = new Map([...elements].map((element) => [element, new Card(element, stage, skewMs)]));
 
 const boards = new Boards({ onState: showState });
 /** How to let go of what is watched. @type {Map<HTMLElement, () => void>} */

@@ -1,5 +1,5 @@
 // @ts-check
-/** How long it is until something, in the viewer's language: the two largest units that matter. */
+/** How long it is until something, in the viewer's language: in two units, where there is no room for a clock. */
 
 /** @type {[Intl.NumberFormatOptions["unit"], number][]} */
 const UNITS = [
