@@ -23,7 +23,7 @@ def pulses(socket, slug="arcade"):
 
 @pytest.fixture
 def hub(make_hub):
-    return make_hub(poll_s=NEVER, pulse_s=NEVER)
+    return make_hub(poll_s=NEVER, pulse_s=NEVER, heartbeat_s=NEVER)
 
 
 class Clock:

@@ -34,7 +34,7 @@ class Clock:
 
 @pytest.fixture
 def hub(make_hub):
-    return make_hub(poll_s=NEVER, viewport_s=NEVER)
+    return make_hub(poll_s=NEVER, viewport_s=NEVER, heartbeat_s=NEVER)
 
 
 @pytest.fixture
