@@ -56,6 +56,7 @@ tr.row {
   position: relative;
   display: grid;
   grid-template-columns: 4.6em minmax(0, 1fr) auto;
+  column-gap: 0.5em;
   align-items: center;
   block-size: var(--leaderboard-row-height, 2.6em);
   padding-inline: 1rem;
@@ -72,7 +73,7 @@ td, th { padding: 0; font-weight: inherit; text-align: start; }
 .movement { font-size: 0.75em; }
 .movement[data-way="up"] { color: var(--board-up); }
 .movement[data-way="down"] { color: var(--board-down); }
-.name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.name { display: inline-block; max-inline-size: 100%; vertical-align: bottom; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 `;
 
 const MARKUP = `
