@@ -93,10 +93,10 @@ function onOrOff(text) {
   return { on: true, 1: true, true: true, off: false, 0: false, false: false }[text];
 }
 
-/** @param {string} text @returns {string | undefined} with its `#`; nothing but hexadecimal digits gets through */
+/** @param {string} text @returns {string | undefined} `#` and 6 or 8 digits; nothing else gets through */
 function colour(text) {
-  const digits = HEX.exec(text)?.[1];
-  return digits && `#${digits.toLowerCase()}`;
+  const digits = HEX.exec(text)?.[1].toLowerCase();
+  return digits && `#${digits.length < 6 ? [...digits].map((digit) => digit + digit).join("") : digits}`;
 }
 
 /**
@@ -104,9 +104,6 @@ function colour(text) {
  * @param {string} hex as `readOptions` gives it
  */
 export function isLight(hex) {
-  const digits = hex.slice(1);
-  const short = digits.length < 6;
-  const parts = [0, 1, 2].map((place) => (short ? digits[place].repeat(2) : digits.slice(place * 2, place * 2 + 2)));
-  const [red, green, blue] = parts.map((part) => (parseInt(part, 16) / 255) ** 2.2);
+  const [red, green, blue] = [1, 3, 5].map((place) => (parseInt(hex.slice(place, place + 2), 16) / 255) ** 2.2);
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18;
 }

@@ -174,6 +174,7 @@ function dress() {
   style.setProperty("--lines", String(options.rows + (options.player ? 1.2 : 0) + (options.title ? 1.1 : 0)));
   if (options.theme !== "custom") return;
   for (const name of /** @type {const} */ (["accent", "ink", "paper"])) style.setProperty(`--${name}`, options[name]);
+  style.setProperty("--light", `${options.accent.slice(0, 7)}59`); // numbers in the accent stay to be read in its light
   page.root.dataset.ink = isLight(options.ink) ? "light" : "dark";
 }
 
