@@ -127,6 +127,16 @@ async def test_rows_are_cut_to_what_was_asked_and_always_fit(page: Page, stack: 
     await expect(names(page)).to_have_text(PLAYERS)
 
 
+async def test_a_followed_player_rises_from_below_into_the_rows(page: Page, stack: Stack) -> None:
+    shown = await opened(page, stack, "?rows=3&player=ov8")
+    await expect(shown).to_have_text([*PLAYERS[:3], "ov8"])
+    await expect(page.locator("[data-apart] [aria-current] .plate")).to_have_text("8")
+    await submit(stack, play("ov8", 5000))
+    await expect(shown).to_have_text(["ov8", *PLAYERS[:2]])
+    await submit(stack, play("ov8", 993))
+    await expect(shown).to_have_text([*PLAYERS[:3], "ov8"])
+
+
 @pytest.mark.parametrize("theme", ["arcade", "light", "neon"])
 async def test_it_is_read_aloud_as_the_table_that_it_is(page: Page, stack: Stack, axe: Axe, theme: str) -> None:
     await expect(await opened(page, stack, f"?theme={theme}&player=ov2")).to_have_text(PLAYERS[:5])
