@@ -364,6 +364,21 @@ async def test_from_right_to_left_all_is_mirrored(page: Page, script: Script, wi
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("top", [3, 10, 25])
+async def test_a_laptop_has_room_for_names_and_scores(page: Page, script: Script, top: int) -> None:
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await opened(page, script, [row(f"player number {n}", 12_345_678 - n) for n in range(3)], f"?top={top}", top=top)
+    places = await page.evaluate(
+        """() => [".player", ".score", ".stage main"].map((place) => {
+            const { left, right } = document.querySelector(place.replace(/^\\.[ps]\\w+$/, "[data-rows] $&")).getBoundingClientRect();
+            return [left, right];
+        })"""
+    )
+    (name, score, board) = places
+    assert name[1] - name[0] > 100
+    assert score[1] <= board[1] + 1
+
+
 _SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {

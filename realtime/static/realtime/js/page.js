@@ -127,6 +127,13 @@ function showPulse(told) {
   if (told.scores_per_minute) beyond.moved();
 }
 
+/** Of many boards this one is seen in their row. */
+function showThisBoard() {
+  const strip = part("boards");
+  const here = /** @type {HTMLElement | null} */ (strip.querySelector("[aria-current]"));
+  if (here) strip.scrollLeft += here.getBoundingClientRect().left - strip.getBoundingClientRect().left - (strip.clientWidth - here.offsetWidth) / 2;
+}
+
 /** @param {string | null} player */
 function follow(player) {
   standings.mark(player);
@@ -207,6 +214,7 @@ listenForKeys({
 setTheStage();
 
 followTop();
+showThisBoard();
 me.recall();
 connection.start();
 race.load();
