@@ -56,7 +56,7 @@ async def test_the_lobby_has_a_link_to_every_board_of_everybodys_and_no_other(se
     assert set(cards(shown)) == {"global", *BOARDS, *RIVAL_BOARDS}
     assert all(f'href="/boards/{slug}/"' in shown for slug in cards(shown))
     assert "aaa-" not in shown
-    assert set(re.findall('<h2 dir="auto">(.+)</h2>', shown)) == {"default", "arcade", "rival"}
+    assert set(re.findall("<h2><bdi>(.+)</bdi></h2>", shown)) == {"default", "arcade", "rival"}
 
 
 async def test_the_boards_that_moved_last_stand_first(services, cast):
