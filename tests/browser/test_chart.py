@@ -197,6 +197,8 @@ async def test_a_line_is_chosen_and_walked_along_by_keyboard_and_by_pointer(char
     assert await page.evaluate("document.activeElement.dataset.player") == "bo", "a label that moves keeps the focus"
     await page.keyboard.press("Escape")
     await expect(page.locator(".is-chosen")).to_have_count(0)
+    await page.keyboard.press("Shift+Tab")
+    await expect(page.locator(".race-labels :focus")).to_have_count(0)
 
     (head,) = [box for box in await chart.boxes(".is-leader .race-head") if box["width"] > 0][:1]
     await chart.follow(("Bo", 5000), ("Ada", 900), seconds=300)

@@ -126,6 +126,9 @@ export class RaceChart {
   #high = NaN;
   #drawing = 0; // counts what all lines are drawn for: the scales
 
+  /** Whose label gets the focus: the tab key stops at the list, since labels are smaller than what a finger hits. @type {Runner | undefined} */
+  #stop;
+
   #frame = 0;
   #framedAt = 0;
   #isStale = true; // the scales
@@ -267,7 +270,8 @@ export class RaceChart {
     if (!runners.every((runner, place) => this.#lines.children[runners.length - 1 - place] === runner.group)) {
       this.#lines.replaceChildren(...[...runners].reverse().map(({ group }) => group));
     }
-    if (!isFocused) this.#tabStop(runners[0]);
+    if (!this.#labels.contains(document.activeElement)) this.#labels.tabIndex = 0;
+    if (!isFocused) this.#stop = runners[0];
   }
 
   #clear() {
@@ -491,9 +495,15 @@ export class RaceChart {
     this.#labels.addEventListener("pointerover", (event) => this.#chosen?.isPinned || this.#choose(playerOf(event.target)));
     this.#labels.addEventListener("focusin", (event) => {
       const player = playerOf(event.target);
-      if (player && this.#chosen?.player !== player) this.#choose(player);
+      if (!player) return this.#stop?.label.focus({ preventScroll: true });
+      this.#labels.tabIndex = -1; // out of the way back, until the focus has left
+      if (this.#chosen?.player !== player) this.#choose(player);
     });
-    this.#labels.addEventListener("focusout", (event) => this.#labels.contains(/** @type {Node | null} */ (event.relatedTarget)) || this.#choose(null));
+    this.#labels.addEventListener("focusout", (event) => {
+      if (this.#labels.contains(/** @type {Node | null} */ (event.relatedTarget))) return;
+      this.#labels.tabIndex = 0;
+      this.#choose(null);
+    });
     this.#labels.addEventListener("click", (event) => {
       const player = playerOf(event.target);
       if (player) this.#choose(player, null, !(this.#chosen?.isPinned && this.#chosen.player === player));
@@ -534,7 +544,7 @@ export class RaceChart {
       const to = { ArrowUp: here - 1, ArrowDown: here + 1, Home: 0, End: shown.length - 1 }[event.key];
       if (to === undefined) return;
       const next = shown[Math.max(0, Math.min(shown.length - 1, to))];
-      this.#tabStop(next);
+      this.#stop = next;
       next.label.focus();
     }
     event.preventDefault();
@@ -546,11 +556,6 @@ export class RaceChart {
     const now = this.#chosen?.at ?? this.#end;
     const place = Math.max(0, Math.min(points.length - 1, placeAt(points, now) + (step < 0 && now > (points[placeAt(points, now)]?.[0] ?? now) ? 0 : step)));
     this.#choose(player, Math.max(points[place][0], this.#from), this.#chosen?.isPinned);
-  }
-
-  /** @param {Runner | undefined} runner whose label the tab key reaches */
-  #tabStop(runner) {
-    for (const each of this.#runners) each.label.tabIndex = each === runner ? 0 : -1;
   }
 
   /** @param {string | null} player @param {number | null} [at] @param {boolean} [isPinned] */
