@@ -153,14 +153,15 @@ async def test_scores_and_ranks_of_the_real_service(stack: Stack) -> None:
 
 
 async def test_a_watched_board_follows_the_scores(stack: Stack) -> None:
+    stack.manage("create_board", "--game", "default", "--slug", "watched", "--operator", "best")
     async with AsyncClient(stack.url, api_key=stack.api_key) as client, asyncio.timeout(30):
-        boards = watch(stack.url, "global", top=100)
+        boards = watch(stack.url, "watched", top=100)
         await anext(boards)
-        await client.submit(77, player="watched")
+        await client.submit(77, player="watched", leaderboards=["watched"])
         async for standings in boards:
             if any(row["player"] == "watched" for row in standings.rows):
                 break
-        assert standings.rows == (await client.top("global", limit=100))["entries"]
+        assert standings.rows == (await client.top("watched", limit=100))["entries"]
         await boards.aclose()
         with pytest.raises(Refused, match="nowhere"):
             await anext(watch(stack.url, "nowhere"))

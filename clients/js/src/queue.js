@@ -4,7 +4,8 @@
  *
  * A score is in storage, with its idempotency key, before `add` returns; a page that is closed in the middle sends it again with the same
  * key at the next start, and it counts once. One that is refused for good is told to `onRefused` and leaves the queue. Tabs share one queue:
- * one of them sends at a time, where the browser has Web Locks; elsewhere two may send the same score, which counts once by its key.
+ * one of them sends at a time, where the browser has Web Locks. Elsewhere, and when a tab learns late what another has just sent, a score is
+ * sent twice, and counts once by its key.
  */
 import { newKey } from "./client.js";
 
