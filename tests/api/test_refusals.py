@@ -208,5 +208,5 @@ async def test_the_accept_header_selects_a_version(api: httpx.AsyncClient, cast:
 
 
 def test_every_refusal_of_the_api_has_a_status() -> None:
-    websocket_only = {errors.BadMessage, errors.OriginNotAllowed, errors.TooSlow, errors.TooMany}
+    websocket_only = {errors.BadMessage, errors.TooSlow, errors.TooMany}
     assert set(problems.STATUS) == set(errors.Refusal.__subclasses__()) - websocket_only

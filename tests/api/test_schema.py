@@ -34,6 +34,9 @@ def endpoints(resolver: URLResolver | None = None, prefix: str = "/") -> Iterato
 
 
 def is_named(path: str) -> bool:
+    """Streams are described where sockets are, in the AsyncAPI document."""
+    if path.startswith("/sse/"):
+        return False
     return not path.startswith("/api/") or path.startswith(("/api/v1/", "/api/v2/", *versions.UNVERSIONED))
 
 
