@@ -387,6 +387,10 @@ new PerformanceObserver((list) => {
 """
 
 
+# Each part is painted before the next one comes, as on a slow line.
+_PAINTED = "new Promise((go) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(() => setTimeout(go)))))"
+
+
 @pytest.mark.parametrize("size", [(390, 844), (1280, 800), (1920, 1080)])
 async def test_nothing_jumps_when_the_parts_arrive(page: Page, script: Script, size: tuple[int, int]) -> None:
     await page.add_init_script(_SHIFTS)
@@ -396,7 +400,10 @@ async def test_nothing_jumps_when_the_parts_arrive(page: Page, script: Script, s
     await page.goto(script.url)
     peer = await script.peer()
     await expect(part(page, "waiting")).to_be_attached()
+    await page.evaluate(_PAINTED)
     await peer.send(**snapshot(rows, total=5_000))
+    await state_is(page, "live")
+    await page.evaluate(_PAINTED)
     await peer.send(type="pulse", leaderboard="cup", watching=12, scores_per_minute=340)
     await expect(part(page, "pace")).to_have_text("340")
     await expect(part(page, "ends-in")).not_to_have_text(UNKNOWN)
