@@ -169,7 +169,7 @@ def part(page: Page, name: str) -> Locator:
 
 
 async def state_is(page: Page, state: str) -> None:
-    await expect(page.locator("html")).to_have_attribute("data-state", state, timeout=PATIENCE_S * 1000)
+    await expect(page.locator("html")).to_have_attribute("data-state", state)
 
 
 async def opened(page: Page, script: Script, rows: list[Row], query: str = "", **more: Any) -> Peer:

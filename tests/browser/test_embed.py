@@ -16,6 +16,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from tests.browser.axe import Axe
+from tests.browser.live import until
 from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -95,9 +96,13 @@ async def test_its_board_and_size_may_change_and_it_lets_go_when_it_is_taken_out
     await expect(page.get_by_role("status")).to_have_text("This leaderboard can't be shown")
     await page.evaluate("document.querySelector('gaming-leaderboard').setAttribute('board', 'embed-cup')")
     await expect(page.get_by_role("status")).to_have_text("Live")
-    async with page.expect_event("console", lambda message: message.text == "gone"):
-        await page.evaluate("document.querySelector('gaming-leaderboard').remove(); setTimeout(() => console.log('gone'), 300)")
-    assert len(sockets) == len(closed) == 4
+    await page.evaluate("document.querySelector('gaming-leaderboard').remove()")
+
+    async def all_closed() -> bool:
+        return len(closed) == len(sockets)
+
+    await until(all_closed, "no socket is left")
+    assert len(sockets) == 4
 
 
 async def test_its_looks_are_the_sites_to_choose(page: Page, site: Site) -> None:

@@ -82,8 +82,8 @@ async def test_a_fast_stream_ends_where_the_server_is(page: Page, script: Script
             new[a], new[b] = new[b], {**new[a], "score": new[a]["score"] + offset}
         await peer.send(**delta(rows, new, offset, top=100))
         rows = new
-    await expect(names(page)).to_have_text([row["name"] for row in rows], timeout=PATIENCE_S * 1000)
-    await expect(scores(page)).to_have_text([f"{row['score']:,}" for row in rows], timeout=PATIENCE_S * 1000)
+    await expect(names(page)).to_have_text([row["name"] for row in rows])
+    await expect(scores(page)).to_have_text([f"{row['score']:,}" for row in rows])
     await expect(page.locator("[data-leaving] tr")).to_have_count(0)
     async with asyncio.timeout(PATIENCE_S):  # nothing is kept running
         await page.evaluate(
@@ -330,6 +330,6 @@ async def test_a_posted_score_moves_the_page(page: Page, stack: Stack) -> None:
             assert answer.status_code == 201, answer.text
         ada = names(page).get_by_text("page-ada", exact=True)
         bo = names(page).get_by_text("page-bo", exact=True)
-        await expect(bo).to_be_visible(timeout=PATIENCE_S * 1000)
-        await expect(ada).to_be_visible(timeout=PATIENCE_S * 1000)
+        await expect(bo).to_be_visible()
+        await expect(ada).to_be_visible()
         assert (await bo.bounding_box() or {})["y"] < (await ada.bounding_box() or {})["y"]

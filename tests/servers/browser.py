@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PACKAGE = "@sparticuz/chromium"
@@ -25,6 +25,7 @@ NPM_WHEEL_VERSION = "24.19.0"  # where PATH has no npm
 SHOW_S = 60
 DOWNLOAD_S = 60  # Playwright's; without network it gives up in seconds
 INSTALL_S = 300
+PATIENCE_MS = 30_000  # of what is expected to be shown: a busy machine is late, and only what never comes is wrong
 FLAGS = (
     "--disable-gpu",
     "--disable-quic",
@@ -228,6 +229,7 @@ def chromium() -> Chromium:
 async def page(chromium: Chromium) -> AsyncIterator[Page]:
     """A page of Playwright's asynchronous API in a fresh browser. An error that the page's scripts don't catch fails the test."""
     errors: list[str] = []
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium.path, env={**os.environ, **chromium.env}, args=launch_flags())
         opened = await (await browser.new_context()).new_page()  # a context that takes a second tab, too
