@@ -16,6 +16,7 @@ from leaderboard.domain.snapshot import TOPS
 from leaderboard.domain.text import NAME_LENGTH
 from leaderboard.feed import wire
 from realtime import protocol
+from realtime.limits import Options
 from realtime.protocol import CLOSE_CODES, CloseCode, Id
 from realtime.wanted import AROUND_MAX
 
@@ -120,6 +121,12 @@ MESSAGES = (wire.Snapshot, wire.DeltaMessage, Heartbeat, Status, Pong, Submitted
 EVENTS = tuple(message for message in MESSAGES if message not in (Pong, Submitted))  # who sends nothing gets no answers
 
 _SINCE: Json = {"type": "string", "description": "The last event's id, <epoch>:<offset>; the header Last-Event-ID goes before it."}
+_SUBSCRIBES: Json = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": Options().subscriptions,
+    "items": {"type": "string", "contentMediaType": "application/json", "description": "A subscribe command, with or without its type."},
+}
 _TOP: Json = {"type": "integer", "minimum": 1, "maximum": TOPS[-1], "description": f"Rounded up to one of {', '.join(map(str, TOPS))}."}
 _VIEWPORT: Json = {
     "around": {"type": "integer", "minimum": 1, "maximum": AROUND_MAX, "description": "Rows on either side; with either player or own."},
@@ -156,6 +163,12 @@ def document() -> Json:
                 "messages": _refs("messages", (*COMMANDS, *MESSAGES)),
                 "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": _WANTED["address"]}}},
             },
+            "events_of_many": {
+                "address": "/sse/",
+                "description": "Many boards by one stream of server-sent events.",
+                "messages": _refs("messages", EVENTS),
+                "bindings": {"http": {"method": "GET", "query": {"type": "object", "properties": {"subscribe": _SUBSCRIBES}}}},
+            },
             "events": {
                 "address": "/sse/leaderboard/{board}/",
                 "description": "The same by server-sent events, where no WebSocket gets through. A refusal is a problem document.",
@@ -170,9 +183,9 @@ def document() -> Json:
                 "channel": {"$ref": f"#/channels/{channel}"},
                 "messages": [{"$ref": f"#/channels/{channel}/messages/{_tag(struct)}"} for struct in structs],
             }
-            for channel, known in (("socket", MESSAGES), ("board", MESSAGES), ("events", EVENTS))
+            for channel, known in (("socket", MESSAGES), ("board", MESSAGES), ("events", EVENTS), ("events_of_many", EVENTS))
             for verb, action, structs in (("command", "receive", COMMANDS), ("tell", "send", known))
-            if not (channel == "events" and structs is COMMANDS)
+            if not (known is EVENTS and structs is COMMANDS)
         },
         "components": {"messages": {_tag(struct): _message(struct) for struct in (*COMMANDS, *MESSAGES)}, "schemas": _schemas()},
         "x-close-codes": {str(int(code)): {"retry": code.retry, "codes": _codes(code)} for code in CloseCode},

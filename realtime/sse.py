@@ -8,9 +8,11 @@ wire of its own, so that what is owed, who is slow and who may watch is decided 
 import asyncio
 import random
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.http import HttpResponse
 
@@ -22,24 +24,32 @@ from leaderboard.feed import Position
 from realtime.desk import Scope
 from realtime.hub import Hub
 from realtime.limits import Options
+from realtime.outbox import Outbox
+from realtime.protocol import Subscribe, error_text
 from realtime.routing import current_desk, current_hub
 from realtime.server import DirectWire, notice_lost_peers
-from realtime.wanted import wanted_in
+from realtime.wanted import wanted_in, wanted_of
 from realtime.wire import AsgiWire, Message, chunk
 
 MEDIA_TYPE = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would hold events back until it has some KiB
 _POSITION = re.compile(r"([0-9A-Za-z]{1,64}):([0-9]{1,15})")
 _LAST_CHUNK = b"0\r\n\r\n"
+_subscribe = msgspec.json.Decoder(Subscribe)
+
+Watch = Callable[[Hub, Outbox], Awaitable[None]]
 
 
-class Events(ApiView):
-    """`/sse/leaderboard/{board}/?top=10`."""
+class _Streams(ApiView):
+    def wish(self, request: DjangoApiRequest, **path: str) -> Watch:
+        """What to subscribe to. Raises InvalidParameter."""
+        raise NotImplementedError
 
-    async def get(self, request: DjangoApiRequest, board: str) -> HttpResponse:
+    async def get(self, request: DjangoApiRequest, **path: str) -> HttpResponse:
         answer: HttpResponse
         try:
-            answer = TalkResponse(await _open(request, board), content_type=MEDIA_TYPE, headers=HEADERS)
+            stream = await _open(request, self.wish(request, **path))
+            answer = TalkResponse(stream, content_type=MEDIA_TYPE, headers=HEADERS)
         except BadMessage as refusal:  # which is about messages; here it can only be the address
             answer = response(problems.answer(InvalidParameter(refusal.detail), request.request_id))
         except Refusal as refusal:
@@ -48,9 +58,53 @@ class Events(ApiView):
         return answer
 
 
-async def _open(request: DjangoApiRequest, board: str) -> "Stream | None":
-    """A stream that is owed the board; None for who asks for the headers only. Raises what `Desk.admit` and `Hub.subscribe` do."""
-    wanted = replace(wanted_in(request.api.query.decode("latin-1")), since=_since(request))
+class Events(_Streams):
+    """`/sse/leaderboard/{board}/?top=10`: one board. When that is gone there is nothing to stay for."""
+
+    def wish(self, request: DjangoApiRequest, **path: str) -> Watch:
+        wanted = replace(wanted_in(request.api.query.decode("latin-1")), since=_since(request))
+
+        async def watch(hub: Hub, outbox: Outbox) -> None:
+            outbox.of_one_board = True
+            await hub.subscribe(outbox, path["board"], wanted)
+
+        return watch
+
+
+class ManyEvents(_Streams):
+    """`/sse/?subscribe={...}&subscribe={...}`: many boards, each asked for as on a socket, and refused as there, by a message."""
+
+    def wish(self, request: DjangoApiRequest, **path: str) -> Watch:
+        commands = _subscribes(request.GET.getlist("subscribe"), at_most=current_hub().options.subscriptions)
+
+        async def watch(hub: Hub, outbox: Outbox) -> None:
+            async def one(command: Subscribe) -> None:
+                try:
+                    await hub.subscribe(outbox, command.leaderboard, wanted_of(command))
+                except Refusal as refusal:
+                    hub.counters.refused += 1
+                    outbox.answer(error_text(refusal, leaderboard=command.leaderboard))
+
+            await asyncio.gather(*map(one, commands))
+
+        return watch
+
+
+def _subscribes(texts: list[str], *, at_most: int) -> list[Subscribe]:
+    """The last for each board. Raises InvalidParameter."""
+    if not 1 <= len(texts) <= at_most:
+        wrong = f"1 to {at_most} of them are wanted"
+    else:
+        try:
+            commands = [_subscribe.decode(text) for text in texts]
+            return list({command.leaderboard: command for command in commands}.values())
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            wrong = str(error)
+    raise InvalidParameter(f"subscribe: {wrong}", errors=[{"field": "subscribe", "detail": wrong}])
+
+
+async def _open(request: DjangoApiRequest, watch: Watch) -> "Stream | None":
+    """A stream that is owed what it watches; None for who asks for the headers only. Raises what `Desk.admit` and `watch` do."""
     bearer = await current_desk().admit(_handshake(request))
     hub = current_hub()
     stream = Stream(hub)
@@ -59,7 +113,7 @@ async def _open(request: DjangoApiRequest, board: str) -> "Stream | None":
         if not hub.closing:
             if stream.outbox.closing:
                 raise Overloaded("This process holds as many watchers as it may.")
-            await hub.subscribe(stream.outbox, board, wanted)
+            await watch(hub, stream.outbox)
     except BaseException:
         stream.abandon()
         raise
@@ -111,7 +165,6 @@ class Stream:
         self.busy_since: float | None = self._loop.time()  # one that nobody begins is given up like one that nobody reads
         self._ended: tuple[int, str, Message] | None = None
         self.outbox = hub.attach(self)
-        self.outbox.of_one_board = True
 
     # --- A wire, until the answer has begun ------------------------------------------------------------------------------
 

@@ -11,5 +11,6 @@ urlpatterns = [
     path("boards/<slug:slug>/", views.board, name="board"),
     path("boards/<slug:slug>/card.png", card, name="card"),
     path("overlay/<slug:slug>/", overlay.overlay, name="overlay"),
+    path("sse/", sse.ManyEvents.as_view()),
     path("sse/leaderboard/<str:board>/", sse.Events.as_view()),
 ]

@@ -4,12 +4,19 @@ import asyncio
 import json
 import socket
 from contextlib import asynccontextmanager, contextmanager, suppress
+from urllib.parse import urlencode
 
 from gaming_leaderboard.handler import ApiHandler
 from gaming_leaderboard.server import HttpProtocol
 from realtime import routing
 from realtime.routing import websocket_application
 from tests.realtime.arena import OURS, PATIENCE_S, Server, Watcher
+
+
+def many(*commands):
+    """The address of several boards, each asked for as on a socket."""
+    texts = [command if isinstance(command, str) else json.dumps(command) for command in commands]
+    return "/sse/?" + urlencode([("subscribe", text) for text in texts])
 
 
 class EventStream(Watcher):

@@ -21,11 +21,12 @@ from leaderboard.services import Services
 from leaderboard.services.checking import Asked
 from realtime.desk import Desk
 from realtime.hub import Hub
+from realtime.limits import Options
 from realtime.protocol import Command, Submit, Subscribe
 from realtime.routing import websocket_app
 from tests.api.test_private_boards import ticket_of, token_of
 from tests.cast import Cast
-from tests.events import installed
+from tests.events import installed, many, streaming_server, watching
 from tests.realtime.arena import Server, make_layer
 
 pytestmark = pytest.mark.slow  # every route with every stranger
@@ -195,7 +196,7 @@ async def test_no_address_tells_a_stranger_of_a_private_board(server: Server, ho
 
 @pytest.fixture
 async def streams(services: Services, redis_url: str) -> AsyncIterator[None]:
-    hub = Hub(source=services.live, layer=make_layer(redis_url))
+    hub = Hub(source=services.live, layer=make_layer(redis_url), options=Options(heartbeat_s=0.05))
     with installed(hub, Desk(services.submits, services.credentials, clock=runtime.utc_now, origins=frozenset())):
         yield
     await hub.aclose()
@@ -215,3 +216,19 @@ async def test_no_stream_tells_a_stranger_of_a_private_board(
             assert not any(secret in answer.text for secret in SECRETS), (who, method, answer.text)
         if "own" not in query:  # a server's key is no player
             assert (await api.head(path, headers=house.auth)).status_code == 200
+
+
+@pytest.mark.slow
+async def test_no_stream_of_many_boards_tells_a_stranger_of_a_private_one(streams: None, house: Cast, services: Services) -> None:
+    server = streaming_server("direct")
+    await server.start()
+    for who, headers in (await strangers(services, house)).items():
+        async with watching(server.port, many({"leaderboard": BOARD, "top": 100, "pulse": True}), headers) as events:
+            if events.status == 200:
+                await events.next("error")
+                await events.next("heartbeat")
+            assert events.status == 200 or (await events.problem())["status"] in (401, 403, 404), who
+            assert not any(secret in text for secret in SECRETS for text in events.texts), who
+    async with watching(server.port, many({"leaderboard": BOARD}), house.auth) as events:
+        assert str(SCORE) in json.dumps(await events.next("snapshot"))
+    await server.stop()

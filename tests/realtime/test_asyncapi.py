@@ -33,11 +33,12 @@ def test_every_message_is_in_the_document(kind):
 def test_events_are_what_is_said_to_who_says_nothing():
     told = {
         name: {ref["$ref"].rpartition("/")[2] for ref in DOCUMENT["operations"][f"tell_{name}"]["messages"]}
-        for name in ("socket", "events")
+        for name in ("socket", "events", "events_of_many")
     }
-    assert told["socket"] - told["events"] == {"pong", "submitted"}
-    assert DOCUMENT["channels"]["events"]["messages"].keys() == told["events"]
-    assert "command_events" not in DOCUMENT["operations"]
+    for channel in ("events", "events_of_many"):
+        assert told["socket"] - told[channel] == {"pong", "submitted"}
+        assert DOCUMENT["channels"][channel]["messages"].keys() == told[channel]
+        assert f"command_{channel}" not in DOCUMENT["operations"]
 
 
 def test_commands_are_received_and_messages_are_sent():

@@ -13,7 +13,7 @@ from leaderboard.feed import Position
 from realtime.protocol import CloseCode
 from realtime.sse import Stream
 from realtime.wanted import Wanted
-from tests.events import installed, streaming_server, watching
+from tests.events import installed, many, streaming_server, watching
 from tests.realtime.arena import CAST, NoDesk, eventually
 
 ARCADE = "/sse/leaderboard/arcade/"
@@ -169,6 +169,53 @@ async def test_who_missed_nothing_is_told_so_by_a_heartbeat(make_server, arena, 
     async with watch(server, headers={"Last-Event-ID": f"{position.epoch}:{position.offset}"}) as events:
         events.boards["arcade"] = (position, [], 0)
         assert (await events.next())["positions"] == {"arcade": position._asdict()}
+
+
+# --- Many boards -----------------------------------------------------------------------------------------------------------
+
+
+async def test_many_boards_come_by_one_stream_and_each_resumes(make_server, arena, watch):
+    server, hub = await make_server()
+    for slug in ("arcade", "puzzle"):
+        await arena.publish(slug, {"ada": 1, "bo": 2})
+    asked = {"arcade": {"type": "subscribe", "leaderboard": "arcade", "top": 3}, "puzzle": {"leaderboard": "puzzle", "pulse": True}}
+    async with watch(server, many(*asked.values())) as events:
+        await events.until(lambda: {"arcade", "puzzle"} <= events.boards.keys() and events.of("pulse"))
+        await arena.until_subscribed("puzzle", hub._link.joined)
+        await arena.publish("puzzle", {"ada": 3, "bo": 2})
+        await events.until(lambda: events.shows("puzzle", arena.newest("puzzle"), top=10))
+        assert {message["leaderboard"] for message in events.of("pulse")} == {"puzzle"}
+        events.cut()
+    await arena.publish("arcade", {"ada": 7, "bo": 2})
+    resumed = [{**command, "since": events.boards[slug][0]._asdict()} for slug, command in asked.items()]
+    async with watch(server, many(*resumed)) as again:
+        again.boards.update(events.boards)
+        await again.until(lambda: again.shows("arcade", arena.newest("arcade"), top=3))
+        await again.next("heartbeat")
+        assert (len(again.of("delta")), again.of("snapshot")) == (1, [])
+
+
+async def test_a_board_that_is_refused_leaves_the_others_of_its_stream(make_server, arena, watch):
+    server, hub = await make_server(guard_s=0.02)
+    commands = [{"leaderboard": "nowhere"}, {"leaderboard": "arcade", "top": 0}, {"leaderboard": "puzzle"}, {"leaderboard": "board1"}]
+    async with watch(server, many(*commands)) as events:
+        await events.until(lambda: {"puzzle", "board1"} <= events.boards.keys() and len(events.of("error")) == 2)
+        told = {message["leaderboard"]: message["code"] for message in events.of("error")}
+        assert told == {"nowhere": "leaderboard_not_found", "arcade": "invalid_parameter"}
+        del arena.boards["puzzle"]
+        assert (await events.next("error"))["leaderboard"] == "puzzle"
+        await arena.until_subscribed("board1", hub._link.joined)
+        await arena.publish("board1", {"ada": 1})
+        await events.until(lambda: events.shows("board1", arena.newest("board1"), top=10))
+    await eventually(lambda: hub.counters.sockets == 0 and hub.presence() == {})
+
+
+async def test_as_many_boards_as_a_socket_has_come_by_one_stream(make_server, watch):
+    server, hub = await make_server()
+    slugs = [f"board{number}" for number in range(hub.options.subscriptions)]
+    async with watch(server, many(*({"leaderboard": slug, "top": 3, "pulse": True} for slug in slugs))) as events:
+        await events.until(lambda: events.boards.keys() == set(slugs))
+        assert hub.presence() == dict.fromkeys(slugs, 1)
 
 
 # --- Slow, silent and gone -------------------------------------------------------------------------------------------------
@@ -382,7 +429,12 @@ async def test_a_board_that_is_gone_ends_its_streams(make_server, arena, watch):
         ("/sse/leaderboard/nowhere/", 404, "leaderboard_not_found"),
         ("/sse/leaderboard/no%20slug/", 404, "leaderboard_not_found"),
         ("/sse/leaderboard/arcade", 404, "not_found"),
-        ("/sse/", 404, "not_found"),
+        ("/sse/", 400, "invalid_parameter"),
+        (many(*({"leaderboard": f"board{number}"} for number in range(33))), 400, "invalid_parameter"),
+        (many("arcade"), 400, "invalid_parameter"),
+        (many({"top": 3}), 400, "invalid_parameter"),
+        (many({"type": "submit", "leaderboard": "arcade"}), 400, "invalid_parameter"),
+        (many({"leaderboard": "arcade"}, "[" * 2_000), 400, "invalid_parameter"),
     ],
 )
 async def test_what_is_wrong_is_said_before_it_begins(make_server, watch, path, status, code):

@@ -11,7 +11,7 @@ from realtime.desk import BrowserBearer, Desk, HeaderBearer
 from realtime.hub import Hub
 from realtime.limits import Options
 from tests.api.test_private_boards import WRITE_KEY, ticket_of, token_of
-from tests.events import installed, streaming_server, watching
+from tests.events import installed, many, streaming_server, watching
 from tests.realtime.arena import make_layer
 from tests.realtime.test_private import COOKIE, LISTED, STRANGER, strangers
 
@@ -134,6 +134,21 @@ async def test_a_right_that_ends_ends_the_stream(house, cast, services):
         await house.change("UPDATE leaderboard_leaderboard SET is_active = $1 WHERE slug = 'arcade-best'", False)
         assert (await other.rest())[-1] == "error"
         assert other.messages[-1]["code"] == "leaderboard_not_found"
+
+
+async def test_a_private_board_among_others_is_refused_to_who_may_not_have_it(house, cast):
+    path = many({"leaderboard": "arcade-secret"}, {"leaderboard": "arcade-best"})
+    async with house.watch(path) as events:
+        await events.until(lambda: events.of("error") and events.of("snapshot"))
+        assert [(message["leaderboard"], message["code"]) for message in events.of("error")] == [("arcade-secret", "not_authenticated")]
+        await events.next("heartbeat")
+        assert house.hub.presence() == {"arcade-best": 1}
+    async with house.watch(path, cast.auth) as events:
+        await events.until(lambda: len(events.of("snapshot")) == 2)
+        await house.change("UPDATE leaderboard_apikey SET revoked_at = '2026-01-02 00:00:00+00:00' WHERE prefix = $1", cast.key[:11])
+        assert (await events.next("error"))["leaderboard"] == "arcade-secret"
+        await events.next("heartbeat")
+        assert house.hub.presence() == {"arcade-best": 1}
 
 
 async def test_own_is_the_player_of_the_credential(house, cast, services):

@@ -2,7 +2,8 @@
 /**
  * Many boards on one socket, each with its own position: one that is refused, or has a gap, leaves the others as they are.
  *
- * A socket carries 32 boards, as many as the server allows; for more, another is opened.
+ * A socket carries 32 boards, as many as the server allows; for more, another is opened. A stream in a socket's place is opened anew for
+ * every change of what is watched, and each board resumes.
  */
 import { backoffMs } from "./backoff.js";
 import { Channel } from "./channel.js";
@@ -19,6 +20,10 @@ import { roundUp } from "./rows.js";
 
 /** What the server allows a socket. */
 const BOARDS = 32;
+/** How long changes are gathered before a stream is opened anew for them: a page that is scrolled has many. */
+const GATHER_MS = 500;
+/** Characters of a path and query; the server takes 8,192. */
+const LONGEST_ADDRESS = 8_000;
 const LONGEST_WAIT_MS = 20_000;
 
 /** Refusals of a board that asking again does not change. */
@@ -110,13 +115,14 @@ class Bundle {
   /** @type {Map<string, Watched>} */ #boards = new Map();
   /** @type {object[]} */ #unsaid = [];
   /** @type {Set<ReturnType<typeof setTimeout>>} */ #timers = new Set();
+  /** @type {import("./types.js").Timer} */ #anew;
   #connection;
 
   /** @param {import("./types.js").ConnectionOptions} options @param {() => void} onState */
   constructor(options, onState) {
     const owner = {
       socketPath: () => "/ws/",
-      streamPath: null,
+      streamPath: () => this.#streamPath,
       opened: () => this.#askAll(),
       heard: (/** @type {any} */ message) => this.#hear(message),
       settled: () => [...this.#boards.values()].every(({ channel, resting }) => channel.position !== null || resting),
@@ -142,8 +148,9 @@ class Bundle {
   }
 
   close() {
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of [...this.#timers, this.#anew]) clearTimeout(timer);
     this.#timers.clear();
+    this.#anew = undefined;
     this.#unsaid = [];
     this.#connection.close();
   }
@@ -167,11 +174,22 @@ class Bundle {
     return true;
   }
 
-  /** On a fresh socket nothing is watched: whatever was to be said before is part of this. */
+  get #commands() {
+    return [...this.#boards.values()].map(({ channel }) => channel.command);
+  }
+
+  /** Where a stream of all of them is. If saying where each is would be too long for the server, they begin again. */
+  get #streamPath() {
+    const address = (/** @type {object} */ without) =>
+      `/sse/?${new URLSearchParams(this.#commands.map((command) => ["subscribe", JSON.stringify({ ...command, ...without })]))}`;
+    const whole = address({ type: undefined });
+    return whole.length > LONGEST_ADDRESS ? address({ type: undefined, since: undefined }) : whole;
+  }
+
+  /** On a fresh socket nothing is watched: whatever was to be said before is part of this. A stream has said it all by its address. */
   #askAll() {
     for (const watched of this.#boards.values()) watched.resting = false;
-    this.#unsaid = [];
-    this.#connection.say(...[...this.#boards.values()].map(({ channel }) => channel.command));
+    if (this.#connection.say(...this.#commands)) this.#unsaid = [];
   }
 
   /** What is to be said in one go has one ping behind it: a page that opens thirty boards says no more than it must. @param {object} command */
@@ -179,8 +197,15 @@ class Bundle {
     if (this.#unsaid.push(command) > 1) return;
     queueMicrotask(() => {
       const commands = this.#unsaid.splice(0);
-      if (commands.length) this.#connection.say(...commands);
+      if (commands.length && !this.#connection.say(...commands) && this.#connection.isStream) this.#openSoon();
     });
+  }
+
+  #openSoon() {
+    this.#anew ??= setTimeout(() => {
+      this.#anew = undefined;
+      if (this.#connection.isStream) this.#connection.open();
+    }, GATHER_MS);
   }
 
   /** @param {any} message */

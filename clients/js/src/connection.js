@@ -69,7 +69,7 @@ export class Connection {
     this.#base = url.replace(/\/+$/, "");
     this.#ticket = ticket;
     this.#WebSocket = WebSocket;
-    this.#transport = owner.streamPath ? transport : "websocket";
+    this.#transport = transport;
     this.#fetch = fetching;
     if (!WebSocket && this.#transport === "websocket") throw new TypeError("WebSocket is needed where the host has none");
   }
@@ -77,6 +77,11 @@ export class Connection {
   /** Whether it was opened and neither closed by us nor refused: it may be waiting for its next attempt. */
   get isAlive() {
     return this.#line !== null || this.#waiting;
+  }
+
+  /** Whether its line can only listen: what is asked for is what its address said. */
+  get isStream() {
+    return this.#line?.send === null;
   }
 
   open() {
@@ -120,7 +125,7 @@ export class Connection {
 
   /** The page is back or the network is: don't wait out a pause, and find out now whether the line still lives. */
   nudge() {
-    const slept = this.#line?.send === null && performance.now() - this.#heardAt > HEARTBEAT_MS;
+    const slept = this.isStream && performance.now() - this.#heardAt > HEARTBEAT_MS;
     if (this.#waiting || slept) this.open();
     else this.say();
   }
@@ -142,7 +147,7 @@ export class Connection {
 
   /** Its code is loaded by who needs it. @param {Told} told @returns {Line} */
   #stream(told) {
-    const url = this.#base + /** @type {() => string} */ (this.#owner.streamPath)();
+    const url = this.#base + this.#owner.streamPath();
     const given = new AbortController();
     const options = { ticket: this.#ticket, fetch: this.#fetch, signal: given.signal };
     void import("./sse.js").then(({ listen }) => listen(url, options, told), () => told.lost(0));

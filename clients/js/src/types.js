@@ -42,7 +42,7 @@
  *
  * @typedef {object} Owner
  * @property {() => string} socketPath where a socket is opened now
- * @property {(() => string) | null} streamPath where a stream is; null: none, a WebSocket is needed
+ * @property {() => string} streamPath where a stream is opened now
  * @property {() => void} opened
  * @property {(message: any) => void} heard all that is not about the connection itself
  * @property {() => boolean} settled whether nothing asked for is due: until it is so, only a short silence is borne, whatever comes

@@ -375,3 +375,58 @@ test("nothing is left when boards are stopped, and they go on where they were", 
   assert.deepEqual(sockets[1].commands.map(({ since }) => since.offset), [1, 5]);
   assert.equal(states.at(-1), "connecting");
 });
+
+test("where sockets don't open all boards come by one stream, which is opened anew for what changes", async () => {
+  const gone = told({ type: "error", code: "leaderboard_not_found", detail: "", leaderboard: "nowhere" });
+  const resumed = told(delta("daily", 6)) + told(snapshot("third", 9, { top: 3 }));
+  const server = await streams({ body: told(snapshot("cup", 1)) + gone + told(snapshot("daily", 5)) }, { body: resumed });
+  const commands = (request) => new URL(request.url, server.url).searchParams.getAll("subscribe").map((text) => JSON.parse(text));
+  const [frames, refused, states] = [[], [], []];
+  const made = boards({ url: server.url, transport: "sse", onState: ({ kind }) => (states.push(kind), wake()) });
+  const watch = (board, more) =>
+    made.watch(board, { onFrame: ({ offset }) => (frames.push([board, offset]), wake()), onRefused: () => refused.push(board), ...more });
+  const stopCup = watch("cup");
+  watch("daily", { pulse: true });
+  watch("nowhere");
+  made.start();
+  await until(() => states.at(-1) === "live");
+  assert.deepEqual(commands(server.asked[0]), [
+    { leaderboard: "cup", top: 10 },
+    { leaderboard: "daily", top: 10, pulse: true },
+    { leaderboard: "nowhere", top: 10 },
+  ]);
+  assert.deepEqual(refused, ["nowhere"]);
+  stopCup();
+  watch("third", { top: 2 });
+  await until(() => frames.length === 4 && server.asked[0].answer.gone);
+  assert.deepEqual(commands(server.asked[1]), [
+    { leaderboard: "daily", top: 10, pulse: true, since: { epoch: "e", offset: 5 } },
+    { leaderboard: "third", top: 3 },
+  ]);
+  assert.deepEqual(frames, [["cup", 1], ["daily", 5], ["daily", 6], ["third", 9]]);
+  assert.deepEqual([server.asked.length, states.at(-1)], [2, "live"]);
+});
+
+test("a board that a stream can't have just now is asked for again by another", async () => {
+  const body = told(snapshot("cup", 1)) + told({ type: "error", code: "store_unavailable", detail: "", leaderboard: "daily" });
+  const server = await streams({ body }, { body: told(snapshot("daily", 5)) });
+  const frames = [];
+  const made = boards({ url: server.url, transport: "sse" });
+  for (const board of ["cup", "daily"]) made.watch(board, { onFrame: ({ offset }) => (frames.push([board, offset]), wake()) });
+  made.start();
+  await until(() => frames.length === 2);
+  assert.deepEqual(frames, [["cup", 1], ["daily", 5]]);
+  assert.match(server.asked[1].url, /cup.*offset.*1.*daily/);
+});
+
+test("an address that would be too long leaves out where each board is", async () => {
+  const slugs = Array.from({ length: 32 }, (_, number) => `${number}-`.padEnd(64, "x"));
+  const body = slugs.map((slug) => told(snapshot(slug, 123_456_789, { epoch: "0123456789abcdef" }))).join("");
+  const server = await streams({ body, ends: true }, { body });
+  let shown = 0;
+  const made = boards({ url: server.url, transport: "sse" });
+  for (const slug of slugs) made.watch(slug, { pulse: true, around: 1, player: "ada", onFrame: () => (shown++, wake()) });
+  made.start();
+  await until(() => shown === 64);
+  for (const { url: path } of server.asked) assert.deepEqual([path.length < 8_192, path.includes("since")], [true, false]);
+});
