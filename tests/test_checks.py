@@ -201,6 +201,7 @@ def test_a_postgresql_database_for_one_script_is_refused(postgres_server: Postgr
         postgres_server.drop_database("latin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("origin", ["fans.example", "https://fans.example/page", "https://fans.example, fans"])
 def test_an_origin_for_sockets_that_is_none_names_its_setting_at_start(origin: str) -> None:
     env = {**os.environ, "WS_ALLOWED_ORIGINS": origin, "DJANGO_SETTINGS_MODULE": "gaming_leaderboard.settings"}

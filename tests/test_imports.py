@@ -129,6 +129,7 @@ def test_there_is_something_to_look_at():
     assert {"leaderboard.domain.score", "leaderboard.store", "leaderboard.index", "leaderboard.feed", "realtime"} <= names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ALL_FILES, ids=module_name)
 def test_a_module_imports_only_what_lies_below_it(path):
     assert forbidden_imports(path.read_text(), module_name(path), is_package=path.name == "__init__.py") == []

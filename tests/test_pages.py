@@ -94,10 +94,12 @@ def described(**env: str) -> dict[str, Any]:
     return dict(zip(names.split(), json.loads(done.stdout), strict=True))
 
 
+@pytest.mark.slow
 def test_a_laptop_by_plain_http_keeps_its_cookies_and_is_sent_nowhere() -> None:
     assert not any(described(HTTPS="false", SECRET_KEY="s" * 50).values())
 
 
+@pytest.mark.slow
 def test_https_makes_cookies_secure_and_stays() -> None:
     made = described(HTTPS="true", SECRET_KEY="s" * 50)
     assert all(made.values())
@@ -113,6 +115,7 @@ async def test_a_page_over_http_is_sent_to_https_where_that_is_spoken(settings: 
     assert (there.status_code, there.headers["Strict-Transport-Security"]) == (200, "max-age=31536000")
 
 
+@pytest.mark.slow
 def test_the_production_example_passes_the_checks_of_a_deployment() -> None:
     lines = [line for line in (ROOT / "deploy/production.env").read_text().splitlines() if line and not line.startswith("#")]
     env = {**os.environ, **dict(line.split("=", 1) for line in lines)}

@@ -18,6 +18,7 @@ def started(tmp_path: Path, show: str, **env: str) -> subprocess.CompletedProces
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -35,6 +36,7 @@ def test_a_bad_value_names_itself(tmp_path: Path, name: str, value: str) -> None
     assert f"ImproperlyConfigured: {name} must" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "on"), [({}, True), ({"DEBUG": "true"}, False), ({"DEBUG": "true", "RATE_LIMITS": "on"}, True), ({"RATE_LIMITS": "off"}, False)]
 )

@@ -33,6 +33,7 @@ async def log_in(pages: httpx.AsyncClient, password: str) -> httpx.Response:
     return await pages.post("/admin/login/?next=/admin/", data=form)
 
 
+@pytest.mark.slow
 async def test_owasp_api2_guessing_at_the_admin_ends_after_five_failures(pages: httpx.AsyncClient, cast: Cast) -> None:
     statuses = [(await log_in(pages, f"guess {number}")).status_code for number in range(5)]
     assert statuses == [200] * 4 + [429]
@@ -45,6 +46,7 @@ async def test_owasp_api2_guessing_at_the_admin_ends_after_five_failures(pages: 
     assert (await log_in(pages, PASSWORD)).status_code == 302
 
 
+@pytest.mark.slow
 async def test_failures_over_rest_and_at_the_admin_are_counted_together(pages: httpx.AsyncClient) -> None:
     for number in range(5):
         await pages.post("/api/v1/auth/login/", json={"username": "flo", "password": f"guess {number}"})

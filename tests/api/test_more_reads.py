@@ -212,6 +212,7 @@ async def test_what_would_be_is_told_and_nothing_is_written(api: httpx.AsyncClie
     assert [await crowd.count(table) for table in ("gamesession", "leaderboardentry")] == counts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("board", [BEST, SUM, LATEST, COUNT])
 async def test_what_would_be_is_what_is_after_the_submit(api: httpx.AsyncClient, cast: Cast, services: Services, board: str) -> None:
     """For every operator: then the score is submitted, and the player stands where it was told."""
@@ -273,6 +274,7 @@ def shared(rows: list[dict[str, Any]], ranking: str) -> dict[str, int]:
     return {player: 1 + len(found if ranking == "competition" else set(found)) for player, found in better.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranking", ["competition", "dense"])
 async def test_equals_share_a_rank_in_every_read(api: httpx.AsyncClient, crowd: Cast, services: Services, ranking: str) -> None:
     await play(crowd, "late", 100)

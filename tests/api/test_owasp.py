@@ -36,6 +36,7 @@ async def test_api4_an_anonymous_flood_of_reads_is_cut_to_its_rate_and_costs_oth
     assert await statuses(api, 1, headers=cast.auth) == [200]
 
 
+@pytest.mark.slow
 async def test_api4_a_flood_of_batches_counts_by_item(api: httpx.AsyncClient, cast: Cast, rates: SetRates) -> None:
     rates(submit_key=500)
     items = {"scores": [{"player": "ada", "score": 1}] * 100}
@@ -123,6 +124,7 @@ def imports(*, without: str = "") -> Iterator[tuple[str, str]]:
                     yield from ((name, f"{node.module}.{alias.name}") for alias in node.names)
 
 
+@pytest.mark.slow
 def test_api7_the_service_asks_no_other_server_whatever_it_is_told() -> None:
     """Only the commands that are clients themselves, started by hand, speak HTTP to somebody."""
     assert [(file, module) for file, module in imports(without="leaderboard/management/") if module in CALLS_OUT] == []
@@ -149,6 +151,7 @@ async def test_api7_an_address_in_what_is_sent_stays_text(api: httpx.AsyncClient
 # --- API8:2023 Security Misconfiguration -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_api8_limits_are_on_and_nobody_is_trusted_unless_the_operator_says_so(tmp_path: Path) -> None:
     assert started(tmp_path, "settings.RATE_LIMITS, settings.TRUSTED_PROXIES").stdout.strip() == "True ()"
 
@@ -191,6 +194,7 @@ async def test_api9_no_route_answers_that_no_document_tells_of(api: httpx.AsyncC
 # --- API10:2023 Unsafe Consumption of APIs -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_api10_what_other_servers_say_is_never_unpickled() -> None:
     """Redis, the broker among its uses, is the one server that the service reads objects from: typed msgpack and JSON only."""
     from gaming_leaderboard.celery import app

@@ -64,6 +64,7 @@ async def given(cast: Cast, orm: None) -> dict[str, str]:
     return {**keys, "$TIMESTAMP": str(int(time.time()))}
 
 
+@pytest.mark.slow
 async def test_the_answers_of_version_1_are_those_that_were_recorded(
     api: httpx.AsyncClient, given: dict[str, str], services: Services, pytestconfig: pytest.Config
 ) -> None:

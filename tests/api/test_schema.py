@@ -100,6 +100,7 @@ def test_every_refusal_that_is_told_of_has_its_status() -> None:
 # --- Its routes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_the_document_is_served_as_json_and_yaml(api: httpx.AsyncClient) -> None:
     as_json = await api.get("/api/schema/")
     assert as_json.json() == msgspec.json.decode(msgspec.json.encode(DOCUMENT))

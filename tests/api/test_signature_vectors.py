@@ -43,6 +43,7 @@ def test_the_function_in_python_makes_the_same_signatures() -> None:
         assert given == vector["signature"], vector["name"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on PATH to run the function in JavaScript")
 def test_the_function_in_javascript_makes_the_same_signatures() -> None:
     code = shown("js") + HARNESS

@@ -99,6 +99,7 @@ async def test_a_retry_gets_the_first_answer_byte_for_byte(api: httpx.AsyncClien
     assert await cast.count("gamesession") == 3
 
 
+@pytest.mark.slow
 async def test_a_thousand_retries_make_one_session_and_one_answer(api: httpx.AsyncClient, cast: Cast) -> None:
     gate = asyncio.Semaphore(20)
 

@@ -108,6 +108,7 @@ def test_in_turn_each_player_comes_once_a_round():
     assert sorted(rounds[:70]) == sorted(rounds[70:]) == [player(number) for number in range(70)]
 
 
+@pytest.mark.slow
 def test_of_a_large_board_the_players_who_submit_are_those_whom_the_server_has_met():
     asked = {str(body["player"]) for body in bodies(Submits("k", 100_000, in_turn=True)(), 20_000)}
     assert asked == {player(number) for number in turns(100_000)[:10_000]}
@@ -118,6 +119,7 @@ def test_a_batch_holds_as_many_scores_as_it_counts():
     assert len(body["scores"]) == 100
 
 
+@pytest.mark.slow
 def test_no_idempotency_key_comes_twice_and_none_in_two_runs():
     plan = Submits("k", 10, keyed=True)
     keys = [line for run in (plan(), plan()) for whole in itertools.islice(run, 30_000) for line in whole.split(b"\r\n") if b"Idem" in line]
@@ -303,16 +305,19 @@ async def talked(answer: str, *, until: int) -> tuple[Report, int]:
     return report, len(waiting)
 
 
+@pytest.mark.slow
 async def test_a_socket_has_as_many_scores_in_flight_as_were_asked_for():
     report, waiting = await talked('{"type":"submitted","id":%d,"player":"x","results":[]}', until=30)
     assert (report.answered >= 30, report.failed, waiting) == (True, 0, 6)
 
 
+@pytest.mark.slow
 async def test_an_answer_that_is_spelled_otherwise_is_read_as_well():
     report, _ = await talked('{"id": %d, "type": "submitted"}', until=30)
     assert (report.answered >= 30, report.failed) == (True, 0)
 
 
+@pytest.mark.slow
 async def test_a_refused_score_over_a_socket_is_a_failure_and_the_next_is_sent():
     report, _ = await talked('{"type":"error","code":"throttled","id":%d}', until=30)
     assert (report.answered, report.failed >= 30) == (0, True)
@@ -428,6 +433,7 @@ class Broken(Talker):
         raise ValueError("no figures")
 
 
+@pytest.mark.slow
 def test_a_report_longer_than_the_pipe_arrives_whole():
     """A non-blocking pipe cut it off, and the bench waited for the rest for ever."""
     with Helper(Talker) as helper:
@@ -435,11 +441,13 @@ def test_a_report_longer_than_the_pipe_arrives_whole():
         assert len(helper.end()) == 5_000_000
 
 
+@pytest.mark.slow
 def test_a_helper_that_can_not_start_says_why():
     with pytest.raises(HelperError, match="no port"), Helper(partial(Broken, "start")):
         pass
 
 
+@pytest.mark.slow
 def test_a_helper_that_can_not_report_says_why():
     with Helper(partial(Broken, "report")) as helper, pytest.raises(HelperError, match="no figures"):
         helper.end()
@@ -461,6 +469,7 @@ def burning(script: str) -> Iterator[int]:
         child.kill()
 
 
+@pytest.mark.slow
 def test_what_a_child_burns_is_counted():
     with burning(BURN) as pid:
         used = usages({"web": [pid], "idle": []})
@@ -469,11 +478,13 @@ def test_what_a_child_burns_is_counted():
     assert used["idle"] == Usage()
 
 
+@pytest.mark.slow
 def test_what_a_grandchild_burned_before_it_ended_is_counted():
     with burning(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BURN!r}])") as pid:
         assert usages({"postgres": [pid]})["postgres"].cpu_s >= 0.35
 
 
+@pytest.mark.slow
 def test_what_a_living_grandchild_burns_is_counted():
     child = f"{BURN}\nprint(1, flush=True)\ninput()"
     script = f"import subprocess, sys\np = subprocess.Popen([sys.executable, '-c', {child!r}], stdin=-1, stdout=-1)\np.stdout.readline()"
@@ -597,6 +608,7 @@ def known(number: int, **changed: object) -> dict[str, object]:
     return {"player": player(number), "rank": standing(number, TEN_THOUSAND.players), "total": TEN_THOUSAND.players, **changed}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("board", [TEN_THOUSAND, MILLION])
 def test_known_ranks_are_each_given_once(board: Board):
     step = board.players // 10_000

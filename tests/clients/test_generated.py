@@ -103,6 +103,7 @@ def test_every_name_that_a_script_takes_from_another_is_there() -> None:
     assert missing_names({path.name: path.read_text() for path in SCRIPTS}) == []
 
 
+@pytest.mark.slow
 def test_the_godot_client_can_be_read() -> None:
     """By a parser and linter of GDScript, since the engine is seldom where the tests run."""
     pytest.importorskip("gdtoolkit", reason="no gdtoolkit to read GDScript with (pip: gdtoolkit)")

@@ -52,6 +52,7 @@ def test_it_is_as_small_as_its_readme_says(entrance: str) -> None:
     assert f"{SIZE_BUDGETS[entrance]} KB" in (JS / "README.md").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_packed_is_the_source_and_what_describes_it() -> None:
     npm = shutil.which("npm")
     if npm is None:

@@ -167,6 +167,7 @@ async def test_a_watched_board_follows_the_scores(stack: Stack) -> None:
             await anext(watch(stack.url, "nowhere"))
 
 
+@pytest.mark.slow
 async def test_it_asks_for_what_there_is_somebody_to_tell_and_again_when_it_resumes() -> None:
     """The server's end is played by hand."""
     asked: list[dict[str, Any]] = []

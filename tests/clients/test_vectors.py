@@ -24,6 +24,7 @@ def test_a_top_is_rounded_up_to_a_watched_size() -> None:
     assert [round_up(case["asked"]) for case in VECTORS["tops"]] == [case["given"] for case in VECTORS["tops"]]
 
 
+@pytest.mark.slow
 def test_the_javascript_client_passes_its_tests() -> None:
     node = shutil.which("node")
     if node is None:

@@ -62,6 +62,7 @@ def counted(arcade: Arcade, slug: str = "finals") -> list[tuple[str, int, int, i
     return [(row["player"], row["score"], row["subscore"], row["submissions"]) for row in arcade.standings(slug)]
 
 
+@pytest.mark.slow
 def test_the_world_final_ends_on_the_board_with_its_real_standings(arcade: Arcade):
     folder = world_final()
     arcade.board("finals")
@@ -128,6 +129,7 @@ def test_an_outage_is_ridden_out_without_counting_twice(contest: Path, arcade: A
     assert counted(arcade) == [("ada", 2, 70, 2), ("bo", 1, 10, 1)]
 
 
+@pytest.mark.slow
 def test_an_outage_is_one_line(contest: Path, arcade: Arcade, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("leaderboard.management.commands.replay.HICCUP_S", 0.0)
     arcade.board("finals")

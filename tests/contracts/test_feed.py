@@ -477,6 +477,7 @@ async def test_scripts_that_the_server_forgot_are_loaded_again(feed: RedisFeed, 
     assert feed.failures == 0
 
 
+@pytest.mark.slow
 async def test_a_redis_that_hangs_is_away_and_comes_back(own_server: RedisServer) -> None:
     feed = a_feed(own_server.url, timeout_ms=150, retry_ms=0)
     try:

@@ -369,6 +369,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_any_sequence_of_writes_removals_and_rebuilds_equals_the_model(redis_url: str, steps: list[tuple[str, object]]) -> None:
@@ -406,6 +407,7 @@ def shared(order: list[Entry], entry: Entry, ranking: Ranking) -> int:
 held = st.lists(st.tuples(small, small), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=held, low=small, high=small, limit=st.integers(1, 4), offset=st.integers(0, 13), ranking=st.sampled_from(Ranking))
 def test_chosen_entries_are_those_of_the_model(
@@ -437,6 +439,7 @@ def test_chosen_entries_are_those_of_the_model(
     asyncio.run(play())
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=held, value=st.tuples(small, small), player=st.one_of(st.none(), st.integers(1, 13)))
 def test_a_value_would_stand_behind_its_equals(
@@ -899,6 +902,7 @@ async def until_back(index: RedisIndex) -> None:
                 await asyncio.sleep(0.001)
 
 
+@pytest.mark.slow
 async def test_a_rebuild_outlasts_a_call_that_comes_too_late(own_server: RedisServer) -> None:
     model = Model([an_entry(ADA, 1), an_entry(BO, 2)])
     async with opened(own_server.url, timeout_ms=500) as index:
@@ -917,6 +921,7 @@ async def test_a_rebuild_outlasts_a_call_that_comes_too_late(own_server: RedisSe
         await matches(index, model)
 
 
+@pytest.mark.slow
 async def test_a_redis_that_hangs_is_away_after_the_timeout_and_then_costs_one_caller_a_period(own_server: RedisServer) -> None:
     async with opened(own_server.url, timeout_ms=150, retry_ms=60_000) as index:
         await index.rebuild(BOARD, Model([an_entry(ADA, 1)]).read())

@@ -62,6 +62,7 @@ def replayed(rules: Rules, held: Entry | None, user_id: int, plays: list[tuple[i
     return points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", list(Operator))
 @given(plays=PLAYS, up=st.booleans())
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -182,6 +183,7 @@ async def test_a_play_that_named_other_leaderboards_does_not_move_the_end(ground
     assert found == {ground.bo: ([(milliseconds(later(second)), score) for second, score in points], True)}
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 300), st.integers(-20, 20)), min_size=121, max_size=600))
 def test_a_thinned_line_keeps_its_ends_and_extremes(steps: list[tuple[int, int]]) -> None:
     points = sorted(steps, key=lambda step: step[0])

@@ -135,6 +135,7 @@ async def test_unknown_scripts_are_loaded_within_the_call(redis_server: RedisSer
         assert client.breaker.failures == 0
 
 
+@pytest.mark.slow
 async def test_closing_waits_for_what_is_in_flight(redis_url: str) -> None:
     async with client_of(redis_url) as client:
         calls = [client.send(((b"ECHO", b"%d" % turn),)) for turn in range(50)]

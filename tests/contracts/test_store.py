@@ -71,6 +71,7 @@ SCORES = st.one_of(st.integers(-3, 3), st.integers(-SCORE_LIMIT // 64, SCORE_LIM
 PLAYS = st.lists(st.tuples(st.integers(0, 3), SCORES, st.integers(-2, 2), st.integers(0, 100)), min_size=1, max_size=25)
 
 
+@pytest.mark.slow
 @given(plays=PLAYS, up=st.booleans(), sub_up=st.booleans())
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_commits_equal_the_domains_fold(ground: Ground, plays: list[tuple[int, int, int, int]], up: bool, sub_up: bool) -> None:
@@ -222,6 +223,7 @@ async def test_the_answer_of_a_session_that_was_erased_is_not_kept(ground: Groun
     assert ground.rows("submitanswer") == 0
 
 
+@pytest.mark.slow
 async def test_a_thousand_retries_of_one_key_through_two_stores_make_one_session(ground: Ground, second_store: Store) -> None:
     async def retry(store: Store, user_id: int) -> Outcome:
         return (await store.commit([ground.play(user_id, feeds=ground.feeds(*EVERY), key="k")], catalog_version=ground.version))[0]
@@ -796,6 +798,7 @@ async def test_a_database_that_is_not_there_is_unavailable(tmp_path: Any) -> Non
     assert list(tmp_path.iterdir()) == [], "no new database is made"
 
 
+@pytest.mark.slow
 async def test_a_writer_that_does_not_get_its_turn_gives_up_in_time(ground: Ground, database_url: str) -> None:
     """Another connection holds the catalog's row or the file: the wait has an end, and afterwards all is well."""
     hurried = open_store(database_url, timeout_ms=200)

@@ -52,6 +52,7 @@ def test_the_javascript_example_runs(stack: Stack) -> None:
     assert _ran([node, "--input-type=module", "--eval", text], stack).split("\n")[0].isdigit()
 
 
+@pytest.mark.slow
 def test_the_csharp_examples_compile(tmp_path: Path) -> None:
     compiler = shutil.which("mcs")
     if compiler is None:
@@ -69,6 +70,7 @@ def test_the_gdscript_examples_name_what_is_there() -> None:
     assert missing_names({f"line {block.line}": block.text for block in GDSCRIPT}) == []
 
 
+@pytest.mark.slow
 def test_the_gdscript_examples_can_be_read(tmp_path: Path) -> None:
     pytest.importorskip("gdtoolkit", reason="no gdtoolkit to read GDScript with (pip: gdtoolkit)")
     for block in GDSCRIPT:

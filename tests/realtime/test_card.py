@@ -215,6 +215,7 @@ def test_a_character_map_tells_of_glyphs_that_there_are(face):
     assert [char for char in starts if bytes(font.getmask(char)) == missing] == []
 
 
+@pytest.mark.slow
 def test_a_name_that_no_font_has_is_told_by_the_players_id_and_else_by_a_bar():
     assert clusters(f"a{NO_FONT_HAS}") is None
     by_id = drawn("Ada", f"x{NO_FONT_HAS}")

@@ -193,6 +193,7 @@ async def test_a_group_is_left_after_the_last_watcher_and_joined_again(arena, ma
     await settled(arena, second)
 
 
+@pytest.mark.slow
 async def test_a_deaf_subscription_is_made_anew_after_three_misses(arena, make_hub, make_socket):
     hub = make_hub()
     socket = make_socket(hub)
@@ -212,6 +213,7 @@ async def test_a_deaf_subscription_is_made_anew_after_three_misses(arena, make_h
     await eventually(lambda: hub.counters.frames_heard == 1)
 
 
+@pytest.mark.slow
 async def test_a_layer_that_delivers_is_not_recycled_however_often_the_poll_is_first(arena, make_hub, make_socket):
     """Under load a poll often sees a frame that is still on its way."""
     hub = make_hub(poll_s=0.01)
@@ -248,6 +250,7 @@ async def test_a_feed_that_was_lost_is_begun_anew(arena, make_hub, make_socket):
     assert arena.newest("arcade").epoch != before.epoch
 
 
+@pytest.mark.slow
 async def test_a_frame_that_can_not_be_read_is_counted_and_made_up_for(arena, make_hub, make_socket):
     hub = make_hub(poll_s=NEVER)
     socket = make_socket(hub)
@@ -442,6 +445,7 @@ async def own(own_redis, make_hub):
     await arena.aclose()
 
 
+@pytest.mark.slow
 async def test_redis_killed_and_back_is_told_once_each_and_caught_up(own, make_socket):
     redis, arena, hub = own
     socket, late = make_socket(hub), make_socket(hub)
@@ -495,6 +499,7 @@ async def test_a_board_first_watched_while_redis_is_away_goes_live_with_it(own, 
         await settled(arena, socket, slug=slug, top=3)
 
 
+@pytest.mark.slow
 async def test_a_redis_that_hangs_is_away_too(own, make_socket):
     redis, arena, hub = own
     socket = make_socket(hub)
@@ -568,6 +573,7 @@ async def test_of_two_subscriptions_to_a_board_only_the_later_is_served(make_hub
     assert [(message["leaderboard"], message["top"]) for message in socket.of("snapshot")] == [("arcade", 10)]
 
 
+@pytest.mark.slow
 async def test_one_socket_that_takes_nothing_holds_up_nobody(arena, make_hub, make_socket):
     hub = make_hub(notify_batch=3, ring=8)
     stuck = make_socket(hub)

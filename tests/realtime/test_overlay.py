@@ -16,6 +16,7 @@ async def get(path: str) -> httpx.Response:
         return await client.get(path)
 
 
+@pytest.mark.slow
 async def test_every_board_has_the_same_page_also_one_that_is_private_or_was_never_made(services, cast):
     await cast.board("arcade-secret", is_public=False)
     pages = [await get(f"/overlay/{slug}/") for slug in ("arcade-best", "arcade-secret", "no-board_9")]

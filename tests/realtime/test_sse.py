@@ -16,10 +16,12 @@ from realtime.wanted import Wanted
 from tests.events import installed, many, streaming_server, watching
 from tests.realtime.arena import CAST, NoDesk, eventually
 
+pytestmark = pytest.mark.slow
+
 ARCADE = "/sse/leaderboard/arcade/"
 
 
-@pytest.fixture(params=["direct", *(pytest.param(lane, marks=pytest.mark.slow) for lane in ("cookie", "asgi"))])
+@pytest.fixture(params=["direct", "cookie", "asgi"])
 def lane(request):
     """Straight from our server's protocol; by ASGI on our server, as requests with cookies go; and by ASGI on another server."""
     return request.param

@@ -96,6 +96,7 @@ async def test_while_no_board_moves_nothing_is_read_and_nothing_told(ranked, hub
     assert len(told(socket)) == 1, "what is as it was is not told again"
 
 
+@pytest.mark.slow
 async def test_many_viewports_of_many_boards_are_one_reading_a_tick_and_still_boards_are_left_out(arena, hub, clock, make_socket):
     slugs = [f"board{number}" for number in range(10)]
     for slug in slugs:

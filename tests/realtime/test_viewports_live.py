@@ -69,6 +69,7 @@ async def by_rest(api, player, around, board=BOARD):
     return rank, told["total"], told["entries"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_after_a_quiet_moment_a_viewport_is_what_rest_says(api, cast, services, hub, looker, seed):
     chance = random.Random(seed)
@@ -88,6 +89,7 @@ async def standings(services) -> list[Row]:
     return (await services.standings.top(BOARD, season="current", limit=100, offset=0, now=runtime.utc_now()))["entries"]
 
 
+@pytest.mark.slow
 async def test_overtaking_is_told_exactly_when_one_passed_another(cast, services, hub, looker):
     """One submit a tick, so who passed whom is known."""
     chance = random.Random(7)

@@ -64,6 +64,7 @@ async def two(each_server: RedisServer) -> AsyncIterator[tuple[Cache, Cache]]:
 # --- Entries ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_one_process_fills_while_the_others_wait(two: tuple[Cache, Cache]) -> None:
     source = Source(a=1, b=2)
     source.gate.clear()
@@ -98,6 +99,7 @@ async def test_whoever_fails_leaves_it_to_the_next(two: tuple[Cache, Cache]) -> 
     assert await two[1].fill(NUMBER, ["a"], source.load) == {"a": 1}
 
 
+@pytest.mark.slow
 async def test_when_the_filler_dies_the_others_go_on(two: tuple[Cache, Cache]) -> None:
     source, never = Source(a=1), Source(a=1)
     never.gate.clear()
@@ -244,6 +246,7 @@ async def test_generations_move_with_what_concerns_a_board(two: tuple[Cache, Cac
     assert [cache.generation(board) - before[board] for board in (1, 2)] == [3, 2]
 
 
+@pytest.mark.slow
 async def test_what_may_have_been_missed_counts_as_everything(own_redis: RedisServer) -> None:
     cache = cache_over(own_redis)
     ear = Ear(cache)

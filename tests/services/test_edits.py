@@ -58,6 +58,7 @@ async def test_the_sweep_shows_what_a_dead_process_edited(played: Cast) -> None:
     assert await sweep(played) == 0  # and once is enough
 
 
+@pytest.mark.slow
 async def test_what_was_removed_while_redis_hung_is_gone_when_it_is_back(played: Cast, own_redis: RedisServer) -> None:
     own_redis.pause()
     try:
@@ -72,6 +73,7 @@ async def test_what_was_removed_while_redis_hung_is_gone_when_it_is_back(played:
     assert await differences(played) == []
 
 
+@pytest.mark.slow
 async def test_what_a_process_still_holds_of_it_does_not_bring_it_back(played: Cast, own_redis: RedisServer) -> None:
     """A score was taken while Redis hung; a moderator removed it; the process places what it holds with its next submit."""
     own_redis.pause()

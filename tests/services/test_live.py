@@ -63,6 +63,7 @@ async def test_deltas_lead_from_each_snapshot_to_the_next_for_every_size(
             assert watched[top] == rest["entries"][:top]
 
 
+@pytest.mark.slow
 async def test_a_thousand_scores_ring_the_bell_once_a_tick_at_most(
     api: httpx.AsyncClient, cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +80,7 @@ async def test_a_thousand_scores_ring_the_bell_once_a_tick_at_most(
     assert set(bells) == {"leaderboard.tasks.rank_update"}
 
 
+@pytest.mark.slow
 async def test_a_bell_that_was_heard_may_be_rung_again(api: httpx.AsyncClient, cast: Cast, services: Services) -> None:
     leaderboard = await id_of(services, BOARD)
     for _ in range(3):
@@ -133,6 +135,7 @@ async def test_a_quiet_board_publishes_nothing(api: httpx.AsyncClient, cast: Cas
     assert await services.feed.position(await id_of(services, BOARD)) == before
 
 
+@pytest.mark.slow
 async def test_a_sweep_keeps_the_bell_from_nobody(
     api: httpx.AsyncClient, cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ async def standings(services: Services, slug: str) -> dict[int, list[tuple[int, 
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=CHANGES, change=CHANGES, plays=PLAYS)
 async def test_a_board_that_was_ranked_anew_is_a_fresh_one_fed_with_the_same(
@@ -136,6 +137,7 @@ async def stored(services: Services, slug: str) -> list[tuple[int, ...]]:
     return values([entry async for page in services.store.entries(board) for entry in page])
 
 
+@pytest.mark.slow
 async def test_submits_go_on_all_the_while_and_none_is_lost_or_counts_twice(
     api: httpx.AsyncClient, cast: Cast, services: Services, rerank: Rerank, keeper: dict[str, str]
 ) -> None:

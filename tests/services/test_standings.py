@@ -100,6 +100,7 @@ async def test_a_read_through_another_process_shows_what_was_acknowledged_before
         assert scores(await top(another)) == scores(await top(one)) == {"ada": score}
 
 
+@pytest.mark.slow
 async def test_everybody_reads_his_own_writes_while_all_write(cast: Cast, other: Services) -> None:
     await submit(cast, "ada", 1, through=cast.services)
     await warm(cast)
@@ -120,6 +121,7 @@ async def test_everybody_reads_his_own_writes_while_all_write(cast: Cast, other:
     publishing.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_held_answer_is_what_a_read_from_scratch_gives(cast: Cast, other: Services, redis_server: RedisServer, seed: int) -> None:
     chance = random.Random(seed)
@@ -313,6 +315,7 @@ def own_redis() -> Iterator[RedisServer]:
     server.stop()
 
 
+@pytest.mark.slow
 async def test_while_redis_is_away_every_read_comes_from_sql(
     sqlite_database: str, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

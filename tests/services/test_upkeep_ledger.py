@@ -88,6 +88,7 @@ async def test_words_of_sql_and_of_the_index_name_the_same_sessions(cast: Cast, 
     assert missing(stored, await index.recorded(list(stored))) == [first + 2]
 
 
+@pytest.mark.slow
 async def test_the_store_tells_its_sessions_in_words(cast: Cast) -> None:
     for number in range(70):
         await submit(cast, f"p{number}", number)

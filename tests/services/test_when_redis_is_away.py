@@ -74,6 +74,7 @@ async def warm(cast: Cast) -> None:
     assert await differences(cast) == []
 
 
+@pytest.mark.slow
 async def test_scores_are_taken_and_ranked_while_redis_hangs(cast: Cast, own_redis: RedisServer) -> None:
     for player, score in [("ada", 30), ("bo", 20), ("cy", 10)]:
         await submit(cast, player, score)

@@ -285,6 +285,7 @@ SCHEDULES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(schedule=SCHEDULES, batch_limit=st.integers(1, 4), in_flight=st.integers(1, 3), queue_limit=st.integers(1, 8))
 @settings(deadline=None, max_examples=200)
 def test_any_schedule_keeps_the_promises(schedule: list[tuple[str, int]], batch_limit: int, in_flight: int, queue_limit: int) -> None:

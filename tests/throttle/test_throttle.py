@@ -62,6 +62,7 @@ async def let_through(bucket: Bucket, requests: int, tokens: int = 1) -> int:
     return requests - len(refused)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(
     rate=st.builds(Rate, st.floats(0.001, 1_000_000), st.integers(1, 1_000_000)),
@@ -110,6 +111,7 @@ async def test_two_processes_let_through_what_the_bucket_holds_and_not_one_more_
         assert sum(await asyncio.gather(*(let_through(bucket, 200) for bucket in buckets))) == 100
 
 
+@pytest.mark.slow
 async def test_two_processes_let_through_more_than_the_bucket_by_no_more_than_their_leases(redis_url: str) -> None:
     async with process(redis_url) as one, process(redis_url) as other:
         buckets = [throttle.bucket("submit", "key:1", FAST) for throttle in (one, other)]
