@@ -135,7 +135,9 @@ class LeaderboardEntry(models.Model):
 
     leaderboard = models.ForeignKey(Leaderboard, on_delete=models.PROTECT, related_name="entries", db_index=False, db_constraint=False)
     season = models.BigIntegerField(default=0, help_text="When the season began, seconds since 1970 UTC; 0 is all-time.")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="leaderboard_entries", db_constraint=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="leaderboard_entries", db_index=False, db_constraint=False
+    )
     total_score = models.BigIntegerField()
     subscore = models.BigIntegerField(default=0)
     score_key = models.BigIntegerField()
@@ -145,11 +147,17 @@ class LeaderboardEntry(models.Model):
     submissions = models.BigIntegerField(default=1, help_text="How many sessions came in: the entry's version.")
     rank = models.BigIntegerField(null=True, blank=True, help_text="As of the last batch calculation; live ranks come from the index.")
     last_updated = models.DateTimeField()
+    # Where the last submission found the entry, in the board's order; null at its first. A submit is answered with what was before, and
+    # to look that up costs more than to keep it.
+    previous_score_key = models.BigIntegerField(null=True, blank=True, editable=False)
+    previous_subscore_key = models.BigIntegerField(null=True, blank=True, editable=False)
+    previous_session_id = models.BigIntegerField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name_plural = "leaderboard entries"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["leaderboard", "season", "user"], name="leaderboardentry_once_per_player"),
+            # By the user first, so that it is also the index of a player's entries: a submit writes into one index less.
+            models.UniqueConstraint(fields=["user", "leaderboard", "season"], name="leaderboardentry_once_per_player"),
             models.CheckConstraint(condition=_in_range("total_score") & _in_range("subscore"), name="leaderboardentry_score_exact"),
             models.CheckConstraint(
                 condition=(Q(score_key=models.F("total_score")) | Q(score_key=-models.F("total_score")))
@@ -301,10 +309,14 @@ class Reranking(models.Model):
 
 
 class Catalog(models.Model):
-    """One row: the version of all definitions and keys, moved by triggers, checked by every commit."""
+    """One row: the version of all definitions and keys, moved by triggers, checked by every commit.
+
+    `players_version` moves when a user is deleted, or may play or not play any more; on PostgreSQL only.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     version = models.BigIntegerField(default=1)
+    players_version = models.BigIntegerField(null=True)
     erasing = models.BooleanField(default=False, help_text="Open only inside the transaction that erases a player's sessions.")
 
     class Meta:

@@ -55,6 +55,9 @@ class Rules:
         return -1 if self.subscore_order is Direction.DESC else 1
 
 
+Order = tuple[int, int, int]  # (score_key, subscore_key, session_id): ascending is better first; unique on a board
+
+
 class Entry(NamedTuple):
     """What a player holds on a board, in keys (smaller is better). A tuple: a submit makes two for each board it feeds.
 
@@ -70,8 +73,7 @@ class Entry(NamedTuple):
     achieved_ms: int
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        """Ascending is better first; unique on a board."""
+    def order(self) -> Order:
         return (self.score_key, self.subscore_key, self.session_id)
 
     @property
@@ -112,8 +114,6 @@ def merge(operator: Operator, held: Entry, new: Entry) -> Entry:
     )
 
 
-def improves(previous: Entry | None, current: Entry) -> bool:
+def improves(before: Order | None, current: Entry) -> bool:
     """Whether the held value became better: a first entry does, an equal value does not."""
-    if previous is None:
-        return True
-    return (current.score_key, current.subscore_key) < (previous.score_key, previous.subscore_key)
+    return before is None or (current.score_key, current.subscore_key) < before[:2]

@@ -187,7 +187,7 @@ def _improvements(definition: Definition, entry: Entry, edit: LastEdit | None, p
         if rules.operator is Operator.BEST and new.value < entry.value:
             continue
         now = merge(rules.operator, held, new) if held is not None else new
-        if improves(held, now):
+        if improves(held.order if held is not None else None, now):
             found.append(now)
         held = now
     return found

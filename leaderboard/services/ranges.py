@@ -120,7 +120,7 @@ class Ranges:
             "score": rules.score_sign * entry.score_key,
             "subscore": rules.subscore_sign * entry.subscore_key,
             **_standing(standing),
-            **({} if player is None else {"would_improve": improves(held, entry)}),
+            **({} if player is None else {"would_improve": improves(held.order if held is not None else None, entry)}),
             "next": await self._next(rules, entry, standing),
         }
 

@@ -18,7 +18,7 @@ import msgspec
 from leaderboard import metrics
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import IdempotencyKeyReused, Overloaded, Refusal
-from leaderboard.domain.score import BoardId, Entry, improves
+from leaderboard.domain.score import BoardId, Entry, Order, improves
 from leaderboard.domain.season import season_label
 from leaderboard.index import Index, IndexUnavailable, Placed, Placing
 from leaderboard.services.bell import Bell
@@ -304,15 +304,15 @@ class Submits:
             self._missed.add(writes)
 
     async def _place_by_sql(self, results: list[Result]) -> dict[int, "Standing"]:
-        before = [result for result in results if result.previous is not None]
+        moved = [(result, result.before) for result in results if result.before is not None]
         ranks = await self._store.ranks(
             [(result.board, result.current) for result in results]
-            + [(result.board, result.previous) for result in before if result.previous is not None]
+            + [(result.board, _placed(result.current, before)) for result, before in moved]
         )
         previous = {
             # The player's own new entry is counted among the better ones if it is better than the old.
-            id(result): rank - (result.previous is not None and result.current.order < result.previous.order)
-            for result, rank in zip(before, ranks[len(results) :], strict=True)
+            id(result): rank - (result.current.order < before)
+            for (result, before), rank in zip(moved, ranks[len(results) :], strict=True)
         }
         lowest: dict[BoardId, int] = defaultdict(int)
         for result, rank in zip(results, ranks, strict=False):
@@ -340,7 +340,7 @@ class Submits:
         for feeding in item.submission.feeds:
             entry = await self._store.entry(feeding.board, repeated.user_id)
             if entry is not None:
-                results.append(Result(feeding.board, entry, entry))
+                results.append(Result(feeding.board, entry.order, entry))
         standings = await self._place_by_sql(results)
         body = _body(item, repeated.session_id, tuple(results), standings)
         return Answer((await self._store.keep_answer([(repeated.session_id, body)]))[0], replayed=True)
@@ -374,6 +374,12 @@ class Submitted(msgspec.Struct):
     game_mode: str
     timestamp: str
     results: list[SubmittedResult]
+
+
+def _placed(entry: Entry, order: Order) -> Entry:
+    """The entry where it was before."""
+    score_key, subscore_key, session_id = order
+    return entry._replace(score_key=score_key, subscore_key=subscore_key, session_id=session_id)
 
 
 def _tell_or(told: Told, again: Callable[[], None], outcome: Any) -> None:
@@ -429,6 +435,6 @@ def _result(definition: Definition, result: Result, standing: Standing) -> Submi
         rules.subscore_sign * current.subscore_key,
         place.rank,
         place.previous_rank,
-        improves(result.previous, current),
+        improves(result.before, current),
         standing.total,
     )

@@ -35,22 +35,22 @@ from leaderboard.domain.definition import Definition, Submission
 from leaderboard.domain.errors import Refusal
 from leaderboard.domain.race import Race, Racer
 from leaderboard.domain.replay import Edit, Play
-from leaderboard.domain.score import BoardId, Entry
+from leaderboard.domain.score import BoardId, Entry, Order
 
 
 class StaleCatalog(Exception):
     """The definitions changed since `catalog_version`; nothing was stored."""
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What a submission did to one board: the entry before (None if there was none) and after."""
+class Result(NamedTuple):
+    """What a submission did to one board: the place of the entry before, None if there was none, and the entry after."""
 
     board: BoardId
-    previous: Entry | None
+    before: Order | None
     current: Entry
 
 
-class Landed(msgspec.Struct, frozen=True):
+class Landed(NamedTuple):
     """Stored now. `results` has one item per board it feeds, in the submission's order."""
 
     session_id: int

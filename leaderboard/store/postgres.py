@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from leaderboard.store import (
     Repeated,
     Replacement,
     Seasoned,
+    StaleCatalog,
     postgres_commit,
     postgres_replace,
     statements,
@@ -37,13 +39,18 @@ T = TypeVar("T")
 RELEASE_S = 1.0  # how long a connection may take to come back from a cancelled statement before it is thrown away
 ATTEMPTS = 5  # at a transaction that the server rolled back to end a deadlock
 IDLE_S = 300.0  # an unused connection is closed after this
+KNOWN_PLAYERS = 1_000_000  # whom a process remembers to have looked up: some 60 MB; beyond it it begins anew
 RANK_PAGE = 2_000  # rows whose rank is written in one short transaction
 
 # Every statement of this store is an index look-up over a board that may be empty when it is planned and hold millions later,
 # or takes arrays of any length: one generic plan by index fits all, and planning costs more than most of them.
 SETTINGS = {"jit": "off", "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_bitmapscan": "off"}
 
-_READS = statements.entry_reads(postgres_commit.ACHIEVED_MS.format(table="e"))
+_ENTRY = statements.entry_columns(postgres_commit.ACHIEVED_MS.format(table="e"), table="e")
+_READS = replace(
+    statements.entry_reads(postgres_commit.ACHIEVED_MS.format(table="e")),
+    entry=f"SELECT {_ENTRY} FROM ({statements.held_entry('$3', '$1', '$2')}) AS e",  # noqa: S608 - constants only
+)
 _PLAYERS_BY_ID = "SELECT id, username, first_name, last_name FROM auth_user WHERE id = ANY ($1::bigint[])"
 _PLAYERS_BY_NAME = "SELECT id, username, first_name, last_name FROM auth_user WHERE username = ANY ($1::text[])"
 _NEW_USERS = """
@@ -66,17 +73,12 @@ _KEY_USES = """
     ORDER BY given.id
     ON CONFLICT (key_id) DO UPDATE SET last_used_at = GREATEST(leaderboard_apikeyuse.last_used_at, excluded.last_used_at)"""
 _ANSWERS = "SELECT session_id, answer FROM leaderboard_submitanswer WHERE session_id = ANY ($1::bigint[])"
-# The first from each user on, who may be another: the order leaves no choice of index.
 _FIND = f"""
-    SELECT given.leaderboard_id, given.season, found.*
+    SELECT given.leaderboard_id, given.season, {_ENTRY}
     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS given (leaderboard_id, season, user_id)
-    CROSS JOIN LATERAL (
-        SELECT {statements.entry_columns(postgres_commit.ACHIEVED_MS.format(table="e"), table="e")} FROM leaderboard_leaderboardentry e
-        WHERE e.leaderboard_id = given.leaderboard_id AND e.season = given.season AND e.user_id >= given.user_id
-        ORDER BY e.user_id LIMIT 1
-    ) AS found WHERE found.user_id = given.user_id"""  # noqa: S608 - constants only
+    CROSS JOIN LATERAL ({statements.held_entry("given.user_id", "given.leaderboard_id", "given.season")}) AS e"""  # noqa: S608 - constants only
 # The last entry that is counted is looked up once a board: what is no better than that, most of a large board, is not counted.
-_RANKS = """
+_RANKS = f"""
     WITH wanted AS MATERIALIZED (
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
              AS given (leaderboard_id, season, user_id, score_key, subscore_key, session_id, place)
@@ -90,13 +92,13 @@ _RANKS = """
         ) AS found
     )
     SELECT CASE WHEN (last.score_key, last.subscore_key, last.session_id) < (wanted.score_key, wanted.subscore_key, wanted.session_id)
-        THEN GREATEST($7 + 1, (SELECT e.rank FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = wanted.leaderboard_id
-                               AND e.season = wanted.season AND e.user_id = wanted.user_id))
+        THEN GREATEST($7 + 1, (
+            SELECT e.rank FROM ({statements.held_entry("wanted.user_id", "wanted.leaderboard_id", "wanted.season")}) AS e))
         ELSE 1 + (SELECT count(*) FROM leaderboard_leaderboardentry e
                   WHERE e.leaderboard_id = wanted.leaderboard_id AND e.season = wanted.season
                     AND (e.score_key, e.subscore_key, e.session_id) < (wanted.score_key, wanted.subscore_key, wanted.session_id)) END
     FROM wanted LEFT JOIN last USING (leaderboard_id, season)
-    ORDER BY wanted.place"""
+    ORDER BY wanted.place"""  # noqa: S608 - constants only
 # Rows are locked in the order in which commits lock them, and only then written.
 _WRITE_RANKS = """
     WITH held AS MATERIALIZED (
@@ -115,11 +117,13 @@ _RACE = f"""
         key="given.score_key",
     )
 }) AS found"""  # noqa: S608 - constants only
-# Read by user and then sorted: to fetch the rows in the order of the board's index costs three times as much.
-_SORTED = f"""
-    SELECT * FROM (SELECT {statements.entry_columns(postgres_commit.ACHIEVED_MS.format(table="e"), table="e")}
-                   FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = $1 AND e.season = $2 OFFSET 0) AS found
-    ORDER BY score_key, subscore_key, session_id"""  # noqa: S608 - constants only
+# A board in its order. To fetch the rows one by one in the order of the index costs three times as much as to read them as they lie and
+# to sort them; but then nothing is there before all is.
+_ONE_BOARD = f"SELECT {_ENTRY} FROM leaderboard_leaderboardentry e WHERE e.leaderboard_id = $1 AND e.season = $2"  # noqa: S608 - constants only
+_SORTED = f"SELECT * FROM ({_ONE_BOARD} OFFSET 0) AS found ORDER BY score_key, subscore_key, session_id"  # noqa: S608 - constants only
+_WALKED = f"{_ONE_BOARD} ORDER BY e.score_key, e.subscore_key, e.session_id"
+_SORT = "SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off"
+_WALK = "SET LOCAL enable_sort = off"
 _LAST_GIVEN = "SELECT coalesce(pg_sequence_last_value('leaderboard_gamesession_id_seq'), 0)"
 _LAST_COMMITTED = "SELECT coalesce(max(id), 0) FROM leaderboard_gamesession WHERE id <= $1"
 _WRITERS = """
@@ -178,6 +182,7 @@ class PostgresStore(Reads):
         self._rank_count_limit = rank_count_limit
         self._pools: dict[asyncio.AbstractEventLoop, Any] = {}
         self._settled_id = 0
+        self._known = _Known()
 
     async def commit(self, batch: Sequence[Submission], *, catalog_version: int) -> list[Outcome]:
         if not batch:
@@ -186,7 +191,7 @@ class PostgresStore(Reads):
             raise ValueError("A batch holds at most one submission per user")
 
         async def work(connection: Any) -> list[Outcome]:
-            return await _commit(connection, batch, catalog_version)
+            return await _commit(connection, batch, catalog_version, self._known)
 
         return await self._call(work, repeatable=False)
 
@@ -264,25 +269,25 @@ class PostgresStore(Reads):
         return await self._call(work, repeatable=True)
 
     async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
-        """In board order, as of one moment. If the sort is not done in a statement's time: by user id, each page its own read."""
+        """In board order, as of one moment. If the sort is not done in a statement's time, by the index of that order."""
         begun = False
-        try:
-            async with AsyncExitStack() as held:
-                async with asyncio.timeout(self._timeout_s):
-                    connection = await held.enter_async_context(self._connection())
-                    await held.enter_async_context(connection.transaction(readonly=True))
-                    cursor = await connection.cursor(_SORTED, *board)
-                    rows = await cursor.fetch(page)
-                while rows:
-                    begun = True
-                    yield list(map(Entry._make, rows))
-                    rows = await cursor.fetch(page, timeout=self._timeout_s)
-            return
-        except _AWAY as error:
-            if begun:
-                raise StoreUnavailable from error
-        async for entries in super().entries(board, page=page):
-            yield entries
+        for settings, statement in ((_SORT, _SORTED), (_WALK, _WALKED)):
+            try:
+                async with AsyncExitStack() as held:
+                    async with asyncio.timeout(self._timeout_s):
+                        connection = await held.enter_async_context(self._connection())
+                        await held.enter_async_context(connection.transaction(readonly=True))
+                        await connection.execute(settings)
+                        cursor = await connection.cursor(statement, *board)
+                        rows = await cursor.fetch(page)
+                    while rows:
+                        begun = True
+                        yield list(map(Entry._make, rows))
+                        rows = await cursor.fetch(page, timeout=self._timeout_s)
+                return
+            except _AWAY as error:
+                if begun or statement is _WALKED:
+                    raise StoreUnavailable from error
 
     async def calculate_ranks(self, board: BoardId) -> int:
         changed, above, place = 0, 0, PLACE_BEFORE_ALL
@@ -436,31 +441,64 @@ class PostgresStore(Reads):
                 self._pools.pop(loop).terminate()
 
 
-async def _commit(connection: Any, batch: Sequence[Submission], catalog_version: int) -> list[Outcome]:
+class _Known:
+    """Players whom a commit has looked up: they may play as long as the version stands under which it did.
+
+    One tuple, so that loops in other threads never see the players of one version under another.
+    """
+
+    def __init__(self) -> None:
+        self._held: tuple[int | None, set[int]] = (None, set())
+
+    def version_of(self, batch: Sequence[Submission]) -> int | None:
+        """The version under which all of them may play; None if it is not known of each."""
+        version, users = self._held
+        return version if users.issuperset([item.user_id for item in batch]) else None
+
+    def note(self, version: int, users: Iterable[int]) -> None:
+        """They were looked up under this version."""
+        held, known = self._held
+        if held != version or len(known) > KNOWN_PLAYERS:
+            known = set()
+            self._held = (version, known)
+        known.update(users)
+
+
+async def _commit(connection: Any, batch: Sequence[Submission], catalog_version: int, known: _Known) -> list[Outcome]:
     try:
-        outcomes = await _store(connection, batch, catalog_version)
+        outcomes = await _store(connection, batch, catalog_version, known)
     except _UNSTORABLE:
         async with connection.transaction():
-            outcomes = await _store_apart(connection, batch, catalog_version)
+            outcomes = await _store_apart(connection, batch, catalog_version, known)
     return await _with_repeated(connection, batch, outcomes)
 
 
-async def _store(connection: Any, batch: Sequence[Submission], catalog_version: int) -> list[Landed | Refused | None]:
+async def _store(connection: Any, batch: Sequence[Submission], catalog_version: int, known: _Known) -> list[Landed | Refused | None]:
+    version = known.version_of(batch)
+    if version is not None:
+        statement = postgres_commit.Statement(batch, catalog_version, version)
+        stored = postgres_commit.Stored(await connection.fetch(statement.text, *statement.arguments))
+        if stored.ids:
+            return stored.outcomes(batch)
     statement = postgres_commit.Statement(batch, catalog_version)
-    return [*postgres_commit.landed(batch, await connection.fetch(statement.text, *statement.arguments))]
+    stored = postgres_commit.Stored(await connection.fetch(statement.text, *statement.arguments))
+    if not stored.ids:
+        raise StaleCatalog
+    known.note(stored.players_version, [item.user_id for item, session_id in zip(batch, stored.ids, strict=True) if session_id is not None])
+    return stored.outcomes(batch)
 
 
-async def _store_apart(connection: Any, batch: Sequence[Submission], catalog_version: int) -> list[Landed | Refused | None]:
+async def _store_apart(connection: Any, batch: Sequence[Submission], catalog_version: int, known: _Known) -> list[Landed | Refused | None]:
     """Store what can be, by halves, inside the caller's transaction; what can't be stored is refused by itself."""
     try:
         async with connection.transaction():
-            return await _store(connection, batch, catalog_version)
+            return await _store(connection, batch, catalog_version, known)
     except _UNSTORABLE as error:
         if len(batch) == 1:
             return [_refused(error)]
     half = len(batch) // 2
-    first = await _store_apart(connection, batch[:half], catalog_version)
-    return first + await _store_apart(connection, batch[half:], catalog_version)
+    first = await _store_apart(connection, batch[:half], catalog_version, known)
+    return first + await _store_apart(connection, batch[half:], catalog_version, known)
 
 
 def _refused(error: Exception) -> Refused:

@@ -10,7 +10,7 @@ from typing import Any
 
 from leaderboard.domain.definition import Feeding, Submission
 from leaderboard.domain.score import BoardId, Entry, Operator
-from leaderboard.store import Landed, Refused, Result, StaleCatalog
+from leaderboard.store import Landed, Refused, Result
 from leaderboard.store.rows import refusal_for
 from leaderboard.store.statements import entry_columns
 
@@ -41,13 +41,14 @@ _MERGED_AS = {Operator.BEST: Operator.BEST, Operator.SUM: Operator.SUM, Operator
 
 # `unnest` in the list of columns gives a value at a time; in FROM each array would be written out and read back first. Of arrays of
 # different lengths the shorter ones end in nulls, so what no submission of the batch has goes as an empty array. What many share goes
-# once a kind. A player that is no more, or that is not active, is found by a look-up of its own: as a join it might be planned as a
-# scan of all users.
+# once a kind. A player that is no more, or that is not active, is found by a look-up of its own (as a join it might be planned as a
+# scan of all users), or by the version that moves with any such change: then who was there under it still is.
 _PLAYED = """
-    allowed AS MATERIALIZED (SELECT FROM leaderboard_catalog WHERE id = 1 AND version = $1),
+    allowed AS MATERIALIZED (
+        SELECT players_version FROM leaderboard_catalog WHERE id = 1 AND version = $1 AND ($13::bigint IS NULL OR players_version = $13)
+    ),
     played AS MATERIALIZED (
-        SELECT nextval('leaderboard_gamesession_id_seq') AS id, given.*,
-               (SELECT is_active FROM auth_user WHERE auth_user.id = given.user_id) AS known
+        SELECT nextval('leaderboard_gamesession_id_seq') AS id, given.*, {known} AS known
         FROM (SELECT unnest($2::bigint[]) AS user_id, unnest($3::bigint[]) AS score, unnest($4::bigint[]) AS subscore,
                      unnest($5::timestamptz[]) AS at, unnest($6::int[]) AS kind, unnest($7::text[]) AS metadata,
                      unnest($8::text[]) AS key, unnest($9::bytea[]) AS fingerprint) AS given
@@ -65,6 +66,7 @@ _PLAYED = """
 _KEYED_ORDER = """ORDER BY ($12::text[])[kind] COLLATE "C", key COLLATE "C", id
         ON CONFLICT (submitter, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING"""
 _PLAIN_ORDER = "ORDER BY id"
+_LOOKED_UP = "(SELECT is_active FROM auth_user WHERE auth_user.id = given.user_id)"
 
 _FED = """
     fed AS MATERIALIZED (
@@ -72,7 +74,7 @@ _FED = """
                played.user_id, played.id, played.at,
                CASE feed.operator WHEN 'count' THEN 1 ELSE played.score END AS score,
                CASE feed.operator WHEN 'count' THEN 0 ELSE coalesce(played.subscore, 0) END AS subscore
-        FROM unnest($13::int[], $14::text[], $15::bigint[], $16::bigint[], $17::int[], $18::int[])
+        FROM unnest($14::int[], $15::text[], $16::bigint[], $17::bigint[], $18::int[], $19::int[])
              AS feed (kind, operator, leaderboard_id, season, score_sign, subscore_sign)
         JOIN played ON played.kind = feed.kind
         WHERE {only_stored}
@@ -90,19 +92,16 @@ _UPSERT = """
         ON CONFLICT (leaderboard_id, season, user_id) DO UPDATE SET
             {merge},
             submissions = held.submissions + 1,
-            last_updated = GREATEST(held.last_updated, excluded.last_updated)
-        RETURNING held.id, held.leaderboard_id, {entry}
+            last_updated = GREATEST(held.last_updated, excluded.last_updated),
+            previous_score_key = held.score_key, previous_subscore_key = held.subscore_key, previous_session_id = held.session_id
+        RETURNING held.leaderboard_id, {entry}, held.previous_score_key, held.previous_subscore_key, held.previous_session_id
     )"""
 
-# First the ids: null where the player is not known, negative where the key was there. Then a row per entry: as it is now, and as the
-# statement's snapshot holds it, which is before. An update keeps the row's id, and by id there is one way to look it up; by board and
-# user the planner may take another index while the table is young, and read the whole board for each.
-_IDS = "SELECT ARRAY(SELECT {told} FROM played ORDER BY id), " + ", ".join(["NULL::bigint"] * 14)  # noqa: S608 - constants only
+# First the ids: null where the player is not known, negative where the key was there. Then a row per entry.
+_IDS = "SELECT ARRAY(SELECT {told} FROM played ORDER BY id), (SELECT players_version FROM allowed), " + ", ".join(["NULL::bigint"] * 9)  # noqa: S608 - constants only
 _TOLD_PLAIN = "CASE WHEN known THEN id END"
 _TOLD_KEYED = "CASE WHEN (id IN (SELECT id FROM stored)) IS TRUE THEN id WHEN known THEN -id END"
-_ENTRIES = """
-    SELECT NULL, now.*, before.* FROM ({entries}) AS now
-    LEFT JOIN LATERAL (SELECT {before} FROM leaderboard_leaderboardentry e WHERE e.id = now.id LIMIT 1) AS before ON true"""
+_ENTRIES = "SELECT NULL, now.* FROM ({entries}) AS now"
 
 REPEATED = """
     SELECT asked.submitter, asked.key, s.id, s.user_id, s.fingerprint, a.answer
@@ -113,11 +112,14 @@ REPEATED = """
 
 
 class Statement:
-    """A batch's statement: its text and its arguments."""
+    """A batch's statement: its text and its arguments.
+
+    With a `players_version` under which all its players may play they are not looked up, and if it has moved, nothing is stored.
+    """
 
     __slots__ = ("arguments", "text")
 
-    def __init__(self, batch: Sequence[Submission], catalog_version: int) -> None:
+    def __init__(self, batch: Sequence[Submission], catalog_version: int, players_version: int | None = None) -> None:
         games, users, scores, subscores, modes, metadata, times, feeds, submitters, keys, fingerprints = zip(*batch, strict=True)
         # Kinds are told apart by their feeds' identity: equality is slow to compute, and most are the very same object.
         kinds: dict[tuple[int, int, str, str], int] = {}
@@ -126,7 +128,7 @@ class Statement:
         fed = [(number, feeding) for (identity, *_), number in kinds.items() for feeding in feeds_of[identity]]
         operators = frozenset([_MERGED_AS[feeding.rules.operator] for _, feeding in fed])
         keyed = any(key is not None for key in keys)
-        self.text = _text(operators, keyed)
+        self.text = _text(operators, keyed, players_version is not None)
         self.arguments = (
             catalog_version,
             users,
@@ -140,17 +142,29 @@ class Statement:
             [game for _, game, _, _ in kinds],
             [mode for _, _, mode, _ in kinds],
             [submitter for *_, submitter in kinds],
+            players_version,
             *_feed_columns(fed),
         )
 
 
-def landed(batch: Sequence[Submission], rows: Sequence[Any]) -> list[Landed | Refused | None]:
-    """What each submission became; None if a session with its key was there before. Raises StaleCatalog."""
-    ids = rows[0][0]
-    if not ids:
-        raise StaleCatalog
-    entries = {(row[3], row[2]): row for row in rows}  # a submission feeds a leaderboard in one season
-    return [_outcome(item, session_id, entries) for item, session_id in zip(batch, ids, strict=True)]
+class Stored:
+    """What the rows of a batch's statement say.
+
+    `ids` has the session of each submission, None where the player is not known, and below 0 where its key was there before; it is
+    empty if a version has moved and nothing was stored.
+    """
+
+    __slots__ = ("_rows", "ids", "players_version")
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.ids: list[int | None] = rows[0][0]
+        self.players_version: int = rows[0][1]
+        self._rows = rows
+
+    def outcomes(self, batch: Sequence[Submission]) -> list[Landed | Refused | None]:
+        """What each submission became; None if a session with its key was there before."""
+        entries = {(row[2], row[1]): row for row in self._rows}  # a submission feeds a leaderboard in one season
+        return [_outcome(item, session_id, entries) for item, session_id in zip(batch, self.ids, strict=True)]
 
 
 def _outcome(item: Submission, session_id: int | None, entries: dict[tuple[int, int], Any]) -> Landed | Refused | None:
@@ -163,7 +177,7 @@ def _outcome(item: Submission, session_id: int | None, entries: dict[tuple[int, 
 
 
 def _result(board: BoardId, row: Any) -> Result:
-    return Result(board, None if row[9] is None else Entry._make(row[9:]), Entry._make(row[3:9]))
+    return Result(board, None if row[8] is None else row[8:], Entry._make(row[2:8]))
 
 
 def _feed_columns(fed: Sequence[tuple[int, Feeding]]) -> tuple[Any, ...]:
@@ -176,9 +190,9 @@ def _feed_columns(fed: Sequence[tuple[int, Feeding]]) -> tuple[Any, ...]:
     return tuple(zip(*rows, strict=True))
 
 
-@lru_cache(maxsize=16)  # eight sets of operators, with keys or without
-def _text(operators: frozenset[Operator], keyed: bool) -> str:
-    parts = [_PLAYED.format(order=_KEYED_ORDER if keyed else _PLAIN_ORDER)]
+@lru_cache(maxsize=32)  # eight sets of operators, with keys or without, with players looked up or not
+def _text(operators: frozenset[Operator], keyed: bool, trusting: bool) -> str:
+    parts = [_PLAYED.format(known="true" if trusting else _LOOKED_UP, order=_KEYED_ORDER if keyed else _PLAIN_ORDER)]
     if operators:
         parts.append(_FED.format(only_stored=_ONLY_STORED if keyed else "played.known"))
     names = [operator for operator in _MERGES if operator in operators]
@@ -186,7 +200,7 @@ def _text(operators: frozenset[Operator], keyed: bool) -> str:
     answers = [_IDS.format(told=_TOLD_KEYED if keyed else _TOLD_PLAIN)]
     if names:
         entries = " UNION ALL ".join(f"SELECT * FROM {operator}_entries" for operator in names)  # noqa: S608 - constants only
-        answers.append(_ENTRIES.format(entries=entries, before=entry_columns(ACHIEVED_MS.format(table="e"), table="e")))
+        answers.append(_ENTRIES.format(entries=entries))
     return f"WITH {','.join(parts)}\n{' UNION ALL '.join(answers)}"
 
 

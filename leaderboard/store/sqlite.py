@@ -88,12 +88,13 @@ _HELD = f"""
 _WRITE_ENTRY = """
     INSERT INTO leaderboard_leaderboardentry
         (leaderboard_id, season, user_id, total_score, subscore, score_key, subscore_key, session_id, submissions,
-         achieved_at, last_updated)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         achieved_at, last_updated, previous_score_key, previous_subscore_key, previous_session_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (leaderboard_id, season, user_id) DO UPDATE SET
         total_score = excluded.total_score, subscore = excluded.subscore, score_key = excluded.score_key,
         subscore_key = excluded.subscore_key, session_id = excluded.session_id, submissions = excluded.submissions,
-        achieved_at = excluded.achieved_at, last_updated = excluded.last_updated"""
+        achieved_at = excluded.achieved_at, last_updated = excluded.last_updated, previous_score_key = excluded.previous_score_key,
+        previous_subscore_key = excluded.previous_subscore_key, previous_session_id = excluded.previous_session_id"""
 _NEW_ANSWER = """
     INSERT INTO leaderboard_submitanswer (session_id, answer)
     SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM leaderboard_gamesession WHERE id = ?1)
@@ -404,9 +405,10 @@ def _feed(
     now = merge(rules.operator, held.entry, new) if held else new
     achieved_at = held.achieved_at if held and now.session_id == held.entry.session_id else at
     last_updated = max(held.last_updated, at) if held else at
+    before = held.entry.order if held else None
     values = (rules.score_sign * now.score_key, rules.subscore_sign * now.subscore_key, now.score_key, now.subscore_key)
-    rows.append((*board, item.user_id, *values, now.session_id, now.version, achieved_at, last_updated))
-    return Result(board, held.entry if held else None, now)
+    rows.append((*board, item.user_id, *values, now.session_id, now.version, achieved_at, last_updated, *(before or (None, None, None))))
+    return Result(board, before, now)
 
 
 def _held(connection: sqlite3.Connection, board: BoardId, user_id: int) -> _Held | None:

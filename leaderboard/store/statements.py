@@ -159,6 +159,19 @@ def entry_columns(achieved_ms: str, *, table: str) -> str:
     return f"{table}.user_id, {table}.score_key, {table}.subscore_key, {table}.session_id, {table}.submissions, {achieved_ms}"
 
 
+def held_entry(user: str, leaderboard: str, season: str) -> str:
+    """The entry of one user on one board, on PostgreSQL: the first from there on, if that is it.
+
+    The order leaves no choice of index: asked for three equal columns a planner that has no statistics yet may read the whole board.
+    """
+    wanted = f"{user}, {leaderboard}, {season}"
+    return f"""
+        SELECT * FROM (
+            SELECT * FROM leaderboard_leaderboardentry e WHERE (e.user_id, e.leaderboard_id, e.season) >= ({wanted})
+            ORDER BY e.user_id, e.leaderboard_id, e.season LIMIT 1
+        ) AS e WHERE (e.user_id, e.leaderboard_id, e.season) = ({wanted})"""
+
+
 def entry_reads(achieved_ms: str) -> EntryReads:
     """`achieved_ms`: the dialect's expression for `e.achieved_at` in whole milliseconds since 1970 UTC."""
     at_ms = achieved_ms.replace("e.achieved_at", 's."timestamp"')
@@ -167,8 +180,7 @@ def entry_reads(achieved_ms: str) -> EntryReads:
     place = "(e.score_key, e.subscore_key, e.session_id)"
     return EntryReads(
         top=f"SELECT {entry} {board} ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $3 OFFSET $4",
-        # The first from this user on, who may be another: the order leaves no choice of index (see `page`).
-        entry=f"SELECT {entry} {board} AND e.user_id >= $3 ORDER BY e.user_id LIMIT 1",
+        entry=f"SELECT {entry} {board} AND e.user_id = $3",
         # The player's own row is neither side's, also when it has moved since the caller read it.
         around=f"""
             SELECT * FROM (SELECT 0 AS side, {entry} {board} AND {place} < ($3, $4, $5) AND e.user_id <> $6

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from leaderboard.domain.definition import Feeding, Submission
-from leaderboard.domain.score import BoardId, Direction, Entry, Operator, Rules, merge, opening
+from leaderboard.domain.score import BoardId, Direction, Entry, Operator, Order, Rules, merge, opening
 from leaderboard.store import Landed, Outcome, Store
 from leaderboard.store.rows import milliseconds
 
@@ -142,7 +142,7 @@ class Fold:
             held = self.held.get((feeding.board, submission.user_id))
             now = merge(feeding.rules.operator, held, new) if held else new
             self.held[feeding.board, submission.user_id] = now
-            changes.append((feeding.board, held, now))
+            changes.append((feeding.board, held.order if held else None, now))
         return changes
 
     def board(self, board: BoardId) -> list[Entry]:
@@ -150,8 +150,8 @@ class Fold:
         return sorted((entry for (of, _), entry in self.held.items() if of == board), key=lambda entry: entry.order)
 
 
-def told(landed: Landed) -> list[tuple[BoardId, Entry | None, Entry]]:
-    return [(result.board, result.previous, result.current) for result in landed.results]
+def told(landed: Landed) -> list[tuple[BoardId, Order | None, Entry]]:
+    return [(result.board, result.before, result.current) for result in landed.results]
 
 
 def later(seconds: float) -> datetime:

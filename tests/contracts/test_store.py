@@ -294,6 +294,37 @@ async def test_a_player_that_is_not_active_is_refused_alone_and_stores_nothing(g
     assert len(await ground.landed(ground.play(ground.ada, feeds=feeds))) == 1
 
 
+async def test_players_whom_a_process_knows_are_refused_from_the_moment_they_may_not_play(ground: Ground) -> None:
+    feeds = ground.feeds(*EVERY)
+    players = (ground.ada, ground.bo, ground.cy)
+
+    async def refused() -> set[int]:
+        outcomes = await ground.commit(*(ground.play(player, feeds=feeds) for player in players))
+        return {player for player, outcome in zip(players, outcomes, strict=True) if isinstance(outcome, Refused)}
+
+    for _ in range(2):
+        assert await refused() == set()
+    sql(ground.url, f"UPDATE auth_user SET is_active = (id <> {ground.ada})")
+    for _ in range(2):
+        assert await refused() == {ground.ada}
+    sql(ground.url, "UPDATE auth_user SET is_active = true")
+    assert await refused() == set()
+    (gone,) = (await ground.store.ensure_players([("gone", "")])).values()
+    players = (ground.ada, ground.bo, gone.id)
+    sql(ground.url, f"DELETE FROM auth_user WHERE id = {gone.id}")
+    assert await refused() == {gone.id}
+
+
+async def test_what_else_changes_about_a_user_moves_no_version(postgres_ground: Ground) -> None:
+    """A sign-in writes its moment into the user's row; for that nobody needs to be looked up again."""
+    read = "SELECT players_version FROM leaderboard_catalog"
+    before = sql(postgres_ground.url, read)
+    sql(postgres_ground.url, "UPDATE auth_user SET last_login = now(), first_name = 'New', is_active = is_active")
+    assert sql(postgres_ground.url, read) == before
+    sql(postgres_ground.url, f"UPDATE auth_user SET is_active = false WHERE id IN ({postgres_ground.ada}, {postgres_ground.bo})")
+    assert sql(postgres_ground.url, read) > before
+
+
 async def test_a_refusal_does_not_hide_a_repetition(ground: Ground) -> None:
     feeds = ground.feeds(Operator.SUM)
     (landed,) = await ground.landed(ground.play(ground.ada, SCORE_LIMIT, feeds=feeds, key="k"))
@@ -539,12 +570,14 @@ async def test_entries_come_in_board_order_as_of_one_moment(postgres_ground: Gro
     assert pages == [entries[:4], entries[4:8], entries[8:]]
 
 
-async def test_a_board_too_large_to_be_sorted_in_time_comes_by_user(postgres_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_board_too_large_to_be_sorted_in_time_comes_by_the_index_of_its_order(
+    postgres_ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entries = await crowded(postgres_ground, [number % 5 for number in range(11)])
     monkeypatch.setattr(postgres, "_SORTED", "SELECT pg_sleep(600), $1::bigint, $2::bigint")
     store = open_store(postgres_ground.url, timeout_ms=500)
     pages = [page async for page in store.entries(postgres_ground.board(), page=4)]
-    assert [entry for page in pages for entry in page] == sorted(entries)
+    assert [entry for page in pages for entry in page] == sorted(entries, key=lambda entry: entry.order)
     await store.aclose()
 
 
@@ -782,7 +815,7 @@ async def test_the_store_reads_what_the_orm_wrote(ground: Ground, django_db_bloc
     ground.version = catalog.version
     (landed,) = await ground.landed(ground.play(eve.id, 5, timestamp=later(9)))
     assert landed.session_id > session_id
-    assert landed.results[0].previous == entry
+    assert landed.results[0].before == entry.order
 
 
 # --- Away --------------------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_it_improves_when_the_value_got_better(rules, played):
     for entry in entries[1:]:
         after = merge(rules.operator, held, entry)
         better = goodness(rules, value(rules, after)) > goodness(rules, value(rules, held))
-        assert improves(held, after) == better
+        assert improves(held.order, after) == better
         held = after
 
 
