@@ -24,6 +24,8 @@ _csrf = CsrfViewMiddleware(_unreachable)
 
 def held_credential(request: ApiRequest) -> Credential | None:
     """The credential of a header that this process knows; None if it takes I/O to say. Raises NotAuthenticated."""
+    if request.credential is not None:
+        return request.credential  # the door has found it a moment ago
     header = request.headers.get(b"authorization")
     if header is None:
         return None

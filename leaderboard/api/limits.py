@@ -80,9 +80,10 @@ def _held(request: ApiRequest) -> Credential | None:
     if header is None:
         return None
     try:
-        return runtime.services().credentials.held(header, now=runtime.utc_now())
+        request.credential = runtime.services().credentials.held(header, now=runtime.utc_now())
     except NotAuthenticated:
         return None
+    return request.credential
 
 
 def _address(request: ApiRequest) -> str:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 
+from leaderboard.services.credentials import Credential
 from leaderboard.throttle.redis import Bucket
 
 Scope = dict[str, Any]
@@ -82,10 +83,14 @@ class TalkResponse(HttpResponse):
 class ApiRequest:
     """`headers` are by lower-case name. `route` names the operation in metrics; `began` is in seconds of the monotonic clock.
 
-    `peer` is the address at the other end of the connection, which may be a proxy's; `bucket` is what it was counted in, if any.
+    `peer` is the address at the other end of the connection, which may be a proxy's; `bucket` is what it was counted in, if any, and
+    `credential` whose it is, if that was found on the way.
     """
 
-    __slots__ = ("_django", "_scope", "began", "body", "bucket", "headers", "method", "path", "peer", "query", "request_id", "route")
+    __slots__ = (
+        *("_django", "_scope", "began", "body", "bucket", "credential", "headers", "method", "path", "peer", "query", "request_id"),
+        "route",
+    )
 
     def __init__(
         self,
@@ -105,6 +110,7 @@ class ApiRequest:
         self.body = body
         self.peer = peer
         self.bucket: Bucket | None = None
+        self.credential: Credential | None = None
         self.route = "none"
         self.began = monotonic()
         self._scope = scope

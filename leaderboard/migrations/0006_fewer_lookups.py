@@ -7,7 +7,6 @@
    paged through by user; PostgreSQL now reads them in their order instead. SQLite keeps the indexes that it has.
 """
 
-
 from importlib import import_module
 
 from django.conf import settings

@@ -244,7 +244,12 @@ class Submits:
     async def _answers(self, batch: list[Checked], outcomes: list[Outcome]) -> list[Any]:
         landed = [(item, outcome) for item, outcome in zip(batch, outcomes, strict=True) if isinstance(outcome, Landed)]
         standings = await self._place([outcome for _, outcome in landed])
-        bodies = {outcome.session_id: _body(item, outcome.session_id, outcome.results, standings) for item, outcome in landed}
+        moments = {id(item.submission.timestamp): item.submission.timestamp for item, _ in landed}  # the scores of a POST share one
+        stamps = {identity: rfc3339(moment) for identity, moment in moments.items()}
+        bodies = {
+            outcome.session_id: _body(item, outcome.session_id, outcome.results, standings, timestamp=stamps[id(item.submission.timestamp)])
+            for item, outcome in landed
+        }
         keyed = [outcome.session_id for item, outcome in landed if item.submission.idempotency_key is not None]
         if keyed:
             kept = await self._store.keep_answer([(session_id, bodies[session_id]) for session_id in keyed])
@@ -342,7 +347,7 @@ class Submits:
             if entry is not None:
                 results.append(Result(feeding.board, entry.order, entry))
         standings = await self._place_by_sql(results)
-        body = _body(item, repeated.session_id, tuple(results), standings)
+        body = _body(item, repeated.session_id, tuple(results), standings, timestamp=rfc3339(item.submission.timestamp))
         return Answer((await self._store.keep_answer([(repeated.session_id, body)]))[0], replayed=True)
 
 
@@ -411,7 +416,7 @@ def _told(outcome: Outcome, bodies: dict[int, bytes]) -> Answer | Repeated | Ref
     return outcome
 
 
-def _body(item: Checked, session_id: int, results: tuple[Result, ...], standings: dict[int, Standing]) -> bytes:
+def _body(item: Checked, session_id: int, results: tuple[Result, ...], standings: dict[int, Standing], *, timestamp: str) -> bytes:
     submission = item.submission
     return _encode(
         Submitted(
@@ -420,7 +425,7 @@ def _body(item: Checked, session_id: int, results: tuple[Result, ...], standings
             submission.score,
             submission.subscore,
             submission.game_mode,
-            rfc3339(submission.timestamp),
+            timestamp,
             [_result(item.view.definitions[result.board.leaderboard_id], result, standings[id(result)]) for result in results],
         )
     )
