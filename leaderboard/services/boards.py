@@ -16,6 +16,7 @@ from leaderboard.domain.board import check_definition
 from leaderboard.domain.definition import Definition
 from leaderboard.domain.errors import InvalidDefinition, LeaderboardNotFound, NotFound, RerankingUnderWay, SlugTaken
 from leaderboard.domain.score import BoardId, Direction, Operator, Rules
+from leaderboard.domain.text import normal_form
 from leaderboard.models import Leaderboard, LeaderboardEntry, Reranking
 from leaderboard.services.threads import in_thread
 
@@ -79,7 +80,7 @@ def definition_of(row: Leaderboard) -> Definition:
 def create(game_id: int, *, slug: str, fields: Mapping[str, Any]) -> Definition:
     """Store a new, active leaderboard. Without a title it gets one from its slug. Raises SlugTaken or InvalidDefinition."""
     named = {"title": slug.replace("-", " ").replace("_", " ").capitalize(), **fields}
-    row = Leaderboard(game_id=game_id, slug=slug, **named)
+    row = Leaderboard(game_id=game_id, slug=slug, **_normal(named))
     definition = definition_of(row)
     _check(definition)
     try:
@@ -97,7 +98,7 @@ def edit(game_id: int, slug: str, changes: Mapping[str, Any], *, actor: str) -> 
     Raises LeaderboardNotFound, InvalidDefinition or RerankingUnderWay, and then nothing has changed.
     """
     row = _find(game_id, slug)
-    new = {name: value for name, value in changes.items() if getattr(row, name) != value}
+    new = {name: value for name, value in _normal(changes).items() if getattr(row, name) != value}
     _check(_changed(definition_of(row), new))
     ranks_anew = {name: value for name, value in new.items() if name in RANKING | FEEDING}
     reranking = _begin(row, ranks_anew, actor) if ranks_anew else None
@@ -206,6 +207,11 @@ def _plan(row: Leaderboard, changes: Mapping[str, Any]) -> Plan:
     after = _changed(before, changes)
     _check(after)
     return Plan(before, after, int(row.created_at.timestamp() * 1000), frozenset(changes))
+
+
+def _normal(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, the title in its normal form."""
+    return {**fields, "title": normal_form(fields["title"])} if "title" in fields else dict(fields)
 
 
 def _changed(definition: Definition, changes: Mapping[str, Any]) -> Definition:

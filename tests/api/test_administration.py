@@ -27,6 +27,13 @@ async def test_a_new_board_is_described_listed_and_fed_at_once(api: httpx.AsyncC
     assert "new-board" in [result["leaderboard"] for result in submitted["results"]]
 
 
+async def test_a_title_is_kept_in_its_normal_form(api: httpx.AsyncClient, keeper: dict[str, str]) -> None:
+    spelt = {"title": "Zoe\u0308s Cup"}
+    made = await api.post("/api/v1/leaderboard/", json={"leaderboard": "cup"} | spelt, headers=keeper)
+    assert made.json()["title"] == "Zo\u00ebs Cup"
+    assert (await api.patch(BOARD, json=spelt, headers=keeper)).json()["title"] == "Zo\u00ebs Cup"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code", "field"),
     [
@@ -38,6 +45,7 @@ async def test_a_new_board_is_described_listed_and_fed_at_once(api: httpx.AsyncC
         ({"leaderboard": "b", "time_zone": "Europe/Atlantis"}, 422, "invalid_definition", "time_zone"),
         ({"leaderboard": "b", "game_mode": "no spaces"}, 422, "invalid_definition", "game_mode"),
         ({"leaderboard": "b", "title": ""}, 422, "invalid_definition", "title"),
+        ({"leaderboard": "b", "title": "a\u202eb"}, 422, "invalid_definition", "title"),
         ({"leaderboard": "b", "metadata": {"a": "x" * 3000}}, 422, "invalid_definition", "metadata"),
         ({"leaderboard": "b", "operator": "median"}, 400, "invalid_body", None),
         ({"leaderboard": "b", "game": "rival"}, 400, "invalid_body", None),
