@@ -1,12 +1,15 @@
 """Games and leaderboards: what they are, how they stand, and what an operator does with their index and cache."""
 
+from copy import copy
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
+from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -14,13 +17,16 @@ from django.utils.html import format_html, format_html_join
 from kombu.exceptions import OperationalError
 
 from leaderboard import runtime
-from leaderboard.admin.lists import ACTION_TIMEOUT_S, AWAY, Quick
-from leaderboard.domain.errors import InvalidDefinition
+from leaderboard.admin.lists import ACTION_TIMEOUT_S, AWAY, Quick, actor_of, shown_name
+from leaderboard.domain.board import check_definition
+from leaderboard.domain.errors import InvalidDefinition, Refusal
 from leaderboard.domain.score import BoardId
 from leaderboard.domain.season import Schedule, parse_schedule, season_label
+from leaderboard.domain.text import normal_form
 from leaderboard.index import IndexCold
 from leaderboard.models import Game, Leaderboard
 from leaderboard.services import Services, publishing
+from leaderboard.services.boards import definition_of, edit
 from leaderboard.services.tokens import Tokens
 
 RESETS_SHOWN = 10
@@ -38,8 +44,18 @@ class Boards(ChangeList):
             board.live_count = counts.get(board.pk)
 
 
+class GameForm(ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Game
+        fields = ("slug", "name")
+
+    def clean_name(self) -> str:
+        return shown_name(self.cleaned_data["name"])
+
+
 @admin.register(Game)
 class GameAdmin(Quick):
+    form = GameForm
     list_display = ("slug", "name")
     ordering = ("slug",)
 
@@ -49,15 +65,19 @@ class BoardForm(ModelForm):  # type: ignore[type-arg]
         model = Leaderboard
         fields = "__all__"  # noqa: DJ007 - all of a definition is the operator's
 
+    def clean_title(self) -> str:
+        return normal_form(self.cleaned_data["title"])
+
     def clean(self) -> dict[str, Any]:
-        """A schedule that can't be read would take the board out of service."""
+        """By the rules that hold over REST."""
         given: dict[str, Any] = super().clean() or {}
-        if "reset_schedule" in given and "time_zone" in given:
-            try:
-                parse_schedule(given["reset_schedule"], given["time_zone"])
-            except InvalidDefinition as refusal:
-                for error in refusal.errors:
-                    self.add_error(error["field"], error["detail"])
+        if self.errors:
+            return given
+        try:
+            check_definition(definition_of(construct_instance(self, copy(self.instance))))
+        except InvalidDefinition as refusal:
+            for error in refusal.errors:
+                self.add_error(error["field"], error["detail"])
         return given
 
 
@@ -157,17 +177,28 @@ class LeaderboardAdmin(Quick):
         resets = [] if schedule is None else schedule.upcoming(runtime.utc_now(), RESETS_SHOWN)
         return format_html_join("", "{}<br>", ((f"{reset:%a %Y-%m-%d %H:%M}",) for reset in resets)) or "never"
 
+    def save_model(self, request: HttpRequest, obj: Leaderboard, form: Any, change: bool) -> None:
+        """A change of what entries were computed with ranks them anew, behind, as one over REST does."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        changes = {name: getattr(obj, name) for name in form.changed_data}
+        try:
+            edited = edit(obj.game_id, form.initial["slug"], changes, actor=actor_of(request))
+        except Refusal as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}")
+            return
+        if edited.reranking is not None:
+            transaction.on_commit(runtime.ask_reranking)
+            self.message_user(request, f"{obj.slug} is ranked anew behind; its rules change when that is done.")
+
     def _told_why_not(self, request: HttpRequest, slugs: list[str]) -> bool:
         if not slugs:
             self.message_user(request, "None of the chosen leaderboards is active.", messages.WARNING)
         return not slugs
 
     def get_readonly_fields(self, request: HttpRequest, obj: Leaderboard | None = None) -> tuple[str, ...]:
-        """What entries were computed with can't change under them."""
-        if obj is None:
-            return ()
-        computed_with = ("game", "operator", "sort_order", "subscore_order", "reset_schedule", "time_zone")
-        return (*computed_with, "entries", "season", "next_resets", "live")
+        return () if obj is None else ("game", "entries", "season", "next_resets", "live")
 
 
 def _schedule(board: Leaderboard) -> Schedule | None:

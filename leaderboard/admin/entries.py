@@ -11,7 +11,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from leaderboard import runtime
-from leaderboard.admin.lists import Quick, ReadOnly, tell_services
+from leaderboard.admin.lists import Quick, ReadOnly, actor_of, tell_services
 from leaderboard.domain.errors import Refusal
 from leaderboard.domain.score import BoardId
 from leaderboard.domain.season import season_label
@@ -60,7 +60,7 @@ class LeaderboardEntryAdmin(Quick):
                 total_score=given["total_score"],
                 subscore=given["subscore"],
                 reason=given["reason"],
-                actor=_actor(request),
+                actor=actor_of(request),
                 now=runtime.utc_now(),
             )
         except Refusal as refusal:
@@ -80,7 +80,7 @@ class LeaderboardEntryAdmin(Quick):
             board = BoardId(entry.leaderboard_id, entry.season)
             try:
                 edits.append(
-                    moderation.remove_entry(board, entry.user.get_username(), reason="removed in the admin", actor=_actor(request))
+                    moderation.remove_entry(board, entry.user.get_username(), reason="removed in the admin", actor=actor_of(request))
                 )
             except Refusal as refusal:
                 messages.error(request, str(refusal))
@@ -108,10 +108,6 @@ class GameSessionAdmin(ReadOnly):
     search_fields = ("user__username",)
     search_help_text = SEARCH_HELP
     player = "user__username"
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"user:{request.user.pk}"
 
 
 def _show(request: HttpRequest, edits: list[EntryEdit]) -> None:

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from leaderboard import runtime
-from leaderboard.admin.lists import Quick
+from leaderboard.admin.lists import Quick, shown_name
 from leaderboard.domain.errors import Refusal
 from leaderboard.models import ApiKey
 from leaderboard.services import keys
@@ -25,6 +25,9 @@ class KeyForm(ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = ApiKey
         fields = ("game", "name", "scopes", "expires_at", "signed_only")
+
+    def clean_name(self) -> str:
+        return shown_name(self.cleaned_data["name"])
 
 
 @admin.register(ApiKey)

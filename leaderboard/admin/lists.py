@@ -5,12 +5,14 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from leaderboard.cache import CacheUnavailable
 from leaderboard.domain.errors import Refusal
+from leaderboard.domain.text import name_fault, normal_form
 from leaderboard.feed import FeedUnavailable
 from leaderboard.index import IndexUnavailable
 from leaderboard.services import Services
@@ -55,6 +57,19 @@ class ReadOnly(Quick):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def shown_name(text: str) -> str:
+    """What a form's name is kept as. Raises ValidationError for one that would disturb the text around it."""
+    name = normal_form(text, len(text))
+    if name and (fault := name_fault(name, limit=len(name))):  # how long it may be the column says
+        raise ValidationError(f"The name {fault}.")
+    return name
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Who it is, for the records."""
+    return f"user:{request.user.pk}"
 
 
 def tell_services(request: HttpRequest, work: Callable[[Services], Coroutine[Any, Any, Any]]) -> None:

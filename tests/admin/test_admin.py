@@ -11,8 +11,10 @@ from django.contrib.auth.models import User
 from leaderboard import runtime
 from leaderboard.models import ApiKey, EntryEdit, Leaderboard, LeaderboardEntry
 from leaderboard.services import Services
+from leaderboard.services.rerank import Rerank
 from tests.admin.conftest import Browser
 from tests.cast import Cast
+from tests.keeper import is_whole
 from tests.services.test_when_redis_is_away import BOARD, differences, ranks, submit, warm
 
 pytestmark = pytest.mark.slow  # hashes passwords
@@ -20,6 +22,10 @@ pytestmark = pytest.mark.slow  # hashes passwords
 Hire = Callable[..., Awaitable[User]]
 
 LISTS = ["game", "leaderboard", "apikey", "gamesession", "leaderboardentry", "entryedit"]
+BOARD_FORM = {
+    "slug": "odd", "title": "Zoe\u0308's Cup", "operator": "best", "sort_order": "desc", "subscore_order": "desc", "game_mode": "",
+    "reset_schedule": "", "time_zone": "UTC", "min_score": "0", "max_score": "", "metadata": "{}",
+}  # fmt: skip
 EVIL = "<script>document.title='owned'</script>"
 
 
@@ -79,6 +85,58 @@ async def test_a_schedule_that_cannot_be_read_is_not_saved_and_one_that_was_can_
     await cast.board("broken", time_zone="Atlantis/Center")
     broken = await sync_to_async(Leaderboard.objects.get)(slug="broken")
     assert (await staff.get(f"/admin/leaderboard/leaderboard/{broken.pk}/change/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("slug", "Not-a-slug", "A slug has"),
+        ("title", "a\u202eb", "U+202E"),
+        ("title", "a\u200bb", "U+200B"),
+        ("game_mode", "no spaces", "A game mode has"),
+        ("max_score", "-1", "no score fits"),
+        ("min_score", str(-(2**53)), "min_score is outside"),
+        ("metadata", '{"a": "' + "x" * 3_000 + '"}', "more than 2048 bytes"),
+    ],
+)
+async def test_a_board_that_rest_would_refuse_is_not_saved(staff: Browser, cast: Cast, field: str, value: str, said: str) -> None:
+    form = BOARD_FORM | {"game": cast.games["arcade"], field: value}
+    await staff.get("/admin/leaderboard/leaderboard/add/")
+    answer = await staff.post("/admin/leaderboard/leaderboard/add/", **form)
+    assert (answer.status_code, said in answer.text) == (200, True), answer.text
+    assert not await sync_to_async(Leaderboard.objects.filter(game_id=cast.games["arcade"], slug=form["slug"]).exists)()
+
+
+async def test_a_change_of_rules_ranks_anew_as_one_over_rest_does(staff: Browser, cast: Cast, rerank: Rerank, services: Services) -> None:
+    board = await sync_to_async(Leaderboard.objects.get)(slug=BOARD)
+    path = f"/admin/leaderboard/leaderboard/{board.pk}/change/"
+    await staff.get(path)
+    form = BOARD_FORM | {"slug": BOARD, "is_active": "on", "is_public": "on", "sort_order": "asc", "max_score": "25"}
+    assert (await staff.post(path, **form)).status_code == 302
+    assert "ranked anew" in (await staff.get(path)).text
+    await sync_to_async(board.refresh_from_db)()
+    assert (board.title, board.sort_order, board.max_score) == ("Zo\u00eb's Cup", "desc", None)
+    held = await sync_to_async(board.rerankings.get)()
+    assert (held.changes, held.actor) == ({"sort_order": "asc", "max_score": 25}, f"user:{await user_id('mo')}")
+    await staff.post(path, **form | {"operator": "sum"})
+    assert "Nothing was changed" in (await staff.get(path)).text
+    assert await rerank.resume() == 1
+    await is_whole(services)
+    assert await ranks(cast) == [(1, "cy"), (2, "bo")]
+    await sync_to_async(board.refresh_from_db)()
+    assert (board.operator, board.sort_order, board.max_score) == ("best", "asc", 25)
+
+
+@pytest.mark.parametrize(("model", "form"), [("game", {"slug": "g"}), ("apikey", {"scopes": "scores:write"})])
+async def test_names_of_games_and_keys_hold_nothing_that_can_not_be_seen(
+    staff: Browser, cast: Cast, model: str, form: dict[str, str]
+) -> None:
+    add = f"/admin/leaderboard/{model}/add/"
+    await staff.get(add)
+    before = await cast.count(model)
+    refused = await staff.post(add, **form, game=cast.games["arcade"], name="a\u202eb")
+    assert (refused.status_code, "U+202E" in refused.text) == (200, True)
+    assert await cast.count(model) == before
 
 
 async def test_a_players_name_is_text_in_every_list_and_form(staff: Browser, cast: Cast) -> None:
