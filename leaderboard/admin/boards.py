@@ -59,6 +59,11 @@ class GameAdmin(Quick):
     list_display = ("slug", "name")
     ordering = ("slug",)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Game | None = None) -> bool:
+        """Of one that is empty: else Django's question would name every row of it."""
+        is_empty = obj is not None and not (obj.leaderboards.exists() or obj.sessions.exists())
+        return is_empty and super().has_delete_permission(request, obj)
+
 
 class BoardForm(ModelForm):  # type: ignore[type-arg]
     class Meta:
@@ -89,6 +94,9 @@ class LeaderboardAdmin(Quick):
     list_filter = ("game", "operator", "is_active")
     search_fields = ("slug", "title")
     actions = ("overlay_address", "clear_cache", "warm_cache", "rebuild_index")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Leaderboard | None = None) -> bool:
+        return False  # Django's question before a deletion names every row that goes along; over REST a board goes with its entries
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         """A private leaderboard is shown to others by a key that is made for it."""

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import User
 
 from leaderboard import runtime
-from leaderboard.models import ApiKey, EntryEdit, Leaderboard, LeaderboardEntry
+from leaderboard.models import ApiKey, EntryEdit, Game, Leaderboard, LeaderboardEntry
 from leaderboard.services import Services
 from leaderboard.services.rerank import Rerank
 from tests.admin.conftest import Browser
@@ -137,6 +137,17 @@ async def test_names_of_games_and_keys_hold_nothing_that_can_not_be_seen(
     refused = await staff.post(add, **form, game=cast.games["arcade"], name="a\u202eb")
     assert (refused.status_code, "U+202E" in refused.text) == (200, True)
     assert await cast.count(model) == before
+
+
+async def test_a_board_with_entries_and_its_game_are_not_deleted_by_a_question_that_names_every_row(staff: Browser, cast: Cast) -> None:
+    empty = (await sync_to_async(Game.objects.create)(slug="empty", name="Empty")).pk
+    board = await sync_to_async(Leaderboard.objects.get)(slug=BOARD)
+    for model, pk, status in (("leaderboard", board.pk, 403), ("game", board.game_id, 403), ("game", empty, 302)):
+        await act(staff, f"leaderboard/{model}", "delete_selected", pk, post="yes")
+        assert (await staff.post(f"/admin/leaderboard/{model}/{pk}/delete/", post="yes")).status_code == status
+    slugs = await sync_to_async(lambda: set(Game.objects.values_list("slug", flat=True)))()
+    assert ("arcade" in slugs, "empty" in slugs) == (True, False)
+    assert await sync_to_async(Leaderboard.objects.filter(slug=BOARD).exists)()
 
 
 async def test_a_players_name_is_text_in_every_list_and_form(staff: Browser, cast: Cast) -> None:
