@@ -7,13 +7,14 @@ here. An answer's position moves to `meta`; a refusal is the same problem docume
 
 A cursor names the row at the edge of its page, not a place: the next page begins below wherever that row is by then. So as long as
 the row's player does not score, no player that keeps its score is left out or seen twice, whatever others do. If the player
-does score, the page begins at the place where the row was. A cursor keeps to the season in which it was given.
+does score, the page begins at the place where the row was. A cursor keeps to the season in which it was given. In a range of
+scores places count from the first row of the range. Plays need no cursor: none ever comes between two of them.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -24,15 +25,17 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 
 from leaderboard import runtime
-from leaderboard.api import reads
+from leaderboard.api import more_reads, reads
 from leaderboard.api.request import Answer, ApiRequest, DjangoApiRequest
 from leaderboard.api.urls import urlpatterns as version_1
 from leaderboard.domain.errors import InvalidParameter, Refusal
 from leaderboard.services.rows import rfc3339
 from leaderboard.services.standings import OFFSET_MAX, check_window
 
-# The routes whose rows come in pages, with their default limit: they take `limit` and `offset` and answer `entries` of `total`.
-PAGED = {"leaderboard/<str:board>/top/": 10}
+# The routes whose rows come in pages, with their default limit: they take `limit` and `offset` and answer `entries`.
+_RANGE = "leaderboard/<str:board>/entries/"  # pages, if it is asked for a range of scores
+PAGED = {"leaderboard/<str:board>/top/": 10, _RANGE: 10}
+_PLAYS = "players/<path:player>/sessions/"  # answers itself where its next page begins, in `before`
 
 _LENGTH = 4000  # of a cursor; the longest name of emoji makes 2,700
 _PLACE = {"cursor", "limit", "offset", "season"}  # what of a query says which rows; the rest goes into the links as it is
@@ -55,34 +58,35 @@ class Cursor(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The rows that are asked for."""
+    """The rows that are asked for, of all or of a range of scores."""
 
     board: str
+    span: dict[str, str]
     limit: int
     offset: int
 
 
 def enveloped(view: View, route: str) -> View:
     """The view of a route of version 1, for version 2."""
-    default_limit = PAGED.get(route)
 
     @wraps(view)
     async def twin(request: DjangoApiRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         itself = request.get_full_path()
         held = request.api.headers.pop(b"if-none-match", None)  # names a tag of version 2, which the view does not know
-        is_paged = default_limit is not None and request.method in ("GET", "HEAD")
-        window = await _window(request, kwargs["board"], default_limit or 1) if is_paged else None
+        window = await _window(request, kwargs["board"], route) if route in PAGED and request.method in ("GET", "HEAD") else None
         response: HttpResponseBase = await view(request, *args, **kwargs)
         if not isinstance(response, HttpResponse) or response.headers.get("Content-Type") != "application/json":
             return response
-        return _in_envelope(request, response, window, itself, held)
+        data = msgspec.json.decode(response.content)
+        links = {"self": itself, **(await _neighbours(request, data, window) if window else {})}
+        if route == _PLAYS and data["before"] is not None:
+            links["next"] = _address(request, {"before"}, before=data["before"])
+        return _in_envelope(request, response, data, links, held)
 
     return twin
 
 
-def _in_envelope(request: DjangoApiRequest, response: HttpResponse, window: Window | None, itself: str, held: bytes | None) -> HttpResponse:
-    data = msgspec.json.decode(response.content)
-    links = {"self": itself, **(_neighbours(request, data, window) if window else {})}
+def _in_envelope(request: DjangoApiRequest, response: HttpResponse, data: Any, links: dict[str, str], held: bytes | None) -> HttpResponse:
     position = _take_position(data)
     raw = msgspec.Raw(_encode(data))
     if "ETag" in response.headers:
@@ -113,21 +117,22 @@ def _not_modified(response: HttpResponse) -> HttpResponse:
 # --- Pages ----------------------------------------------------------------------------------------------------------------
 
 
-async def _window(request: DjangoApiRequest, board: str, default_limit: int) -> Window | None:
+async def _window(request: DjangoApiRequest, board: str, route: str) -> Window | None:
     """What the query asks for; a cursor is put into the limit, offset and season that the view knows. Raises InvalidParameter."""
     query = dict(parse_qsl(request.META["QUERY_STRING"], keep_blank_values=True))
-    limit, offset = _whole(query.get("limit"), default_limit), _whole(query.get("offset"), 0)
-    if limit is None or offset is None:
-        return None  # the view says what is wrong with them
+    span = {name: query[name] for name in ("score_from", "score_to") if name in query and route == _RANGE}
+    limit, offset = _whole(query.get("limit"), PAGED[route]), _whole(query.get("offset"), 0)
+    if limit is None or offset is None or (route == _RANGE and not span):
+        return None  # the view says what is wrong with them, or there are no pages
     check_window(limit, offset)
     if "cursor" not in query:
-        return Window(board, limit, offset)
+        return Window(board, span, limit, offset)
     if query.keys() & {"offset", "season"}:
         raise _not_a_cursor("A cursor holds the place and the season; it goes without offset and season.")
     cursor = _read(query["cursor"], board)
-    begin, rows = _rows(cursor, await _place_now(request.api, cursor), limit)
+    begin, rows = _rows(cursor, await _place_now(request.api, cursor, span), limit)
     _put_query(request, {**query, "limit": str(rows), "offset": str(begin), "season": cursor.season})
-    return Window(board, limit, begin)
+    return Window(board, span, limit, begin)
 
 
 def _whole(text: str | None, default: int) -> int | None:
@@ -144,42 +149,67 @@ def _rows(cursor: Cursor, place: int, limit: int) -> tuple[int, int]:
     return max(above - limit, 0), min(above, limit) or limit  # nothing is above the first any more: the first page
 
 
-async def _place_now(request: ApiRequest, cursor: Cursor) -> int:
+async def _place_now(request: ApiRequest, cursor: Cursor, span: dict[str, str]) -> int:
     """The place of the cursor's row; the one that it had if it is not the same row any more."""
+    row = await _asked(request, partial(reads.rank, player=cursor.player), cursor.board, season=cursor.season)
+    if row is None or _state(row) != cursor.state:
+        return cursor.place
+    first = await _row_of_range(request, cursor.board, {**span, "season": cursor.season}, 0) if span else None
+    return max(1, int(row["rank"]) - (first["rank"] - 1 if first else 0))
+
+
+async def _row_of_range(request: ApiRequest, board: str, query: dict[str, str], offset: int) -> dict[str, Any] | None:
+    """One row of a range of scores."""
+    found = await _asked(request, more_reads.entries, board, **query, limit="1", offset=str(offset))
+    return next(iter(found["entries"]), None) if found else None
+
+
+async def _asked(request: ApiRequest, operation: Callable[..., None], board: str, **query: str) -> dict[str, Any] | None:
+    """What version 1 answers who asks; None for a refusal."""
     asked = ApiRequest(
         method="GET",
         path=request.path,
-        query=urlencode({"season": cursor.season}).encode(),
+        query=urlencode(query).encode(),
         headers=request.headers,
         body=b"",
         scope=lambda _: dict(request.django().scope),
     )
     future: asyncio.Future[Answer | BaseException] = asyncio.get_running_loop().create_future()
-    reads.rank(asked, future.set_result, cursor.board, cursor.player)
+    operation(asked, future.set_result, board)
     answer = await future
-    if isinstance(answer, Answer) and answer.status == 200:
-        row = msgspec.json.decode(answer.body)
-        return int(row["rank"]) if _state(row) == cursor.state else cursor.place
     if isinstance(answer, BaseException) and not isinstance(answer, Refusal):
         raise answer
-    return cursor.place
+    found: dict[str, Any] | None = msgspec.json.decode(answer.body) if isinstance(answer, Answer) and answer.status == 200 else None
+    return found
 
 
-def _neighbours(request: DjangoApiRequest, data: dict[str, Any], window: Window) -> dict[str, str]:
+async def _neighbours(request: DjangoApiRequest, data: dict[str, Any], window: Window) -> dict[str, str]:
     rows, links = data["entries"], {}
     last = window.offset + len(rows)
-    if rows and last < min(data["total"], OFFSET_MAX):
+    if rows and last < OFFSET_MAX and await _goes_on(request, data, window, last):
         links["next"] = _link(request, data, window, rows[-1], place=last, after=True)
     if rows and window.offset > 0:
         links["prev"] = _link(request, data, window, rows[0], place=window.offset + 1, after=False)
     return links
 
 
+async def _goes_on(request: DjangoApiRequest, data: dict[str, Any], window: Window, last: int) -> bool:
+    """Whether there is a row after the `last`; how many a range of scores has its answer does not say."""
+    if not window.span:
+        return bool(last < data["total"])
+    is_full = len(data["entries"]) >= window.limit
+    return is_full and await _row_of_range(request.api, window.board, {**window.span, "season": data["season"]}, last) is not None
+
+
 def _link(request: DjangoApiRequest, data: dict[str, Any], window: Window, row: dict[str, Any], *, place: int, after: bool) -> str:
     cursor = Cursor(window.board, data["season"], after, place, row["player"], _state(row))
-    others = [item for item in parse_qsl(request.META["QUERY_STRING"], keep_blank_values=True) if item[0] not in _PLACE]
-    query = urlencode([*others, ("limit", window.limit), ("cursor", _signer.sign_object(cursor))])
-    return f"{request.get_full_path().partition('?')[0]}?{query}"
+    return _address(request, _PLACE, limit=window.limit, cursor=_signer.sign_object(cursor))
+
+
+def _address(request: DjangoApiRequest, instead_of: set[str], **new: Any) -> str:
+    """What was asked for, but for some of the query."""
+    others = [item for item in parse_qsl(request.META["QUERY_STRING"], keep_blank_values=True) if item[0] not in instead_of]
+    return f"{request.get_full_path().partition('?')[0]}?{urlencode([*others, *new.items()])}"
 
 
 def _state(row: dict[str, Any]) -> list[Any]:

@@ -221,6 +221,44 @@ async def test_links_lead_through_all_rows_and_back(api: httpx.AsyncClient, play
     assert second["links"]["self"] == first["links"]["next"]
 
 
+RANGE = "/api/v2/leaderboard/arcade-best/entries/?score_from=20&score_to=80"
+
+
+async def test_links_lead_through_a_range_of_scores_and_back(api: httpx.AsyncClient, played: Cast) -> None:
+    first = await page(api, f"{RANGE}&limit=3&ranking=dense")
+    second = await page(api, first["links"]["next"])
+    third = await page(api, second["links"]["next"])
+    assert [players(told) for told in (first, second, third)] == [["p2", "p3", "p4"], ["p5", "p6", "p7"], ["p8"]]
+    assert [told["links"].keys() for told in (first, third)] == [{"self", "next"}, {"self", "prev"}]
+    assert players(await page(api, third["links"]["prev"])) == players(second)
+    assert players(await page(api, second["links"]["prev"])) == players(first)
+    assert (await page(api, f"{RANGE}&limit=7"))["links"].keys() == {"self"}
+    for whole in ("players=p1,p2", "rank_from=1&rank_to=2"):
+        assert (await page(api, f"/api/v2/leaderboard/arcade-best/entries/?{whole}&limit=1"))["links"].keys() == {"self"}
+
+
+async def test_who_keeps_a_score_is_seen_once_in_a_range_while_others_come_into_it_and_leave(api: httpx.AsyncClient, played: Cast) -> None:
+    told = await page(api, f"{RANGE}&limit=3")
+    for player, score in (("p9", 75), ("new", 1000), ("p2", 81)):
+        await post(api, played, player, score)
+    seen = players(told)
+    while "next" in told["links"]:
+        told = await page(api, told["links"]["next"])
+        seen += players(told)
+    assert seen == ["p2", "p3", "p4", "p5", "p6", "p7", "p8"]
+
+
+async def test_a_link_leads_through_all_plays(api: httpx.AsyncClient, played: Cast) -> None:
+    for score in (1, 2):
+        await post(api, played, "p1", score)
+    link, seen = "/api/v2/players/p1/sessions/?limit=2", []
+    while link:
+        told = (await api.get(link, headers=played.auth)).json()
+        seen += [play["score"] for play in told["data"]["sessions"]]
+        link = told["links"].get("next", "")
+    assert seen == [2, 1, 90]
+
+
 async def test_the_page_before_one_that_began_anywhere_is_as_long_as_there_are_rows(api: httpx.AsyncClient, played: Cast) -> None:
     middle = await page(api, f"{TOP}?limit=4&offset=2")
     assert players(await page(api, middle["links"]["prev"])) == ["p1", "p2"]
