@@ -90,6 +90,17 @@ async def test_cross_origin_reads_are_allowed_to_named_origins_only(client: http
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
 
 
+async def test_a_page_of_a_listed_origin_may_send_and_read_what_this_api_has_of_its_own(client: httpx.AsyncClient, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://board.example"]
+    page = {"Origin": "https://board.example"}
+    answer = await client.get("/api/answers/", headers=page)
+    exposed = set(answer.headers["Access-Control-Expose-Headers"].lower().split(", "))
+    assert exposed == {*("ratelimit", "ratelimit-policy", "retry-after", "deprecation", "sunset", "idempotency-replayed", "x-request-id")}
+    preflight = await client.options("/api/answers/", headers={**page, "Access-Control-Request-Method": "POST"})
+    allowed = set(preflight.headers["Access-Control-Allow-Headers"].lower().split(", "))
+    assert {"authorization", "content-type", "idempotency-key", "last-event-id", "x-csrftoken", "x-request-id"} <= allowed
+
+
 async def test_a_client_that_hangs_up_in_its_body_is_nobodys_error() -> None:
     sent: list[Any] = []
     messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
