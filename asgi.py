@@ -8,15 +8,17 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gaming_leaderboard.settings")
-pages = get_asgi_application()
+django_pages = get_asgi_application()
 
 # Django must be set up before these.
 from gaming_leaderboard.handler import PREFIXES, ApiHandler  # noqa: E402
+from gaming_leaderboard.pages import bounded  # noqa: E402
 from leaderboard import runtime  # noqa: E402
 from leaderboard.api.proxies import seen_through  # noqa: E402
 from realtime.routing import close_realtime, websocket_application  # noqa: E402
 
 api = ApiHandler()
+pages = bounded(django_pages)
 
 
 async def application(scope: dict[str, Any], receive: Callable[..., Awaitable[Any]], send: Callable[..., Awaitable[None]]) -> None:

@@ -1,5 +1,6 @@
-"""What every page says to the browser, whoever made it: the live page, the admin, Django's error pages."""
+"""What every page says to the browser, whoever made it: the live page, the admin, Django's error pages; and how long one may take."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,54 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+
+BEGIN_S = 60.0  # until an answer begins: as long as a proxy waits; an action of the admin on a page of players takes a while
+FORM_LIMIT = 1024 * 1024  # bytes of a form; the largest is a board with its metadata
+
+
+def bounded(application: Application) -> Application:
+    """The application of the pages: Django's takes whatever comes in, to the disk's end, and waits as long as the database does."""
+
+    async def inner(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        size, has_begun = 0, False
+
+        async def taken() -> Message:
+            """What came in; past the limit the client is as good as gone, which Django cleans up after."""
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            return message if size <= FORM_LIMIT else {"type": "http.disconnect"}
+
+        async def said(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            deadline.reschedule(None)  # a slow client may take its time
+            await send(message)
+
+        try:
+            async with asyncio.timeout(BEGIN_S) as deadline:
+                await application(scope, taken, said)
+        except TimeoutError:
+            if has_begun:
+                raise
+            await _refuse(send, 503)
+        else:
+            if size > FORM_LIMIT and not has_begun:
+                await _refuse(send, 413)
+
+    return inner
+
+
+async def _refuse(send: Send, status: int) -> None:
+    """The rest of the body may come at any time: the connection takes no next request."""
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"0"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def protect(response: HttpResponseBase) -> HttpResponseBase:

@@ -1,5 +1,6 @@
 """What every page says to the browser. Named after what it keeps out."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from django.core.asgi import get_asgi_application
 from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
+from gaming_leaderboard import pages
 from gaming_leaderboard.pages import protect
 from leaderboard.api.proxies import seen_through
 from leaderboard.domain.address import read_network
@@ -23,10 +25,10 @@ LOGIN, LOST = "/admin/login/", "/nowhere/"
 
 async def get(path: str, *, url: str = "http://localhost", **headers: str) -> httpx.Response:
     """From Django's side of the service, made with the settings as they are now."""
-    pages = get_asgi_application()
+    django = get_asgi_application()
 
     async def seen(scope: Any, receive: Any, send: Any) -> None:
-        await pages(seen_through(scope), receive, send)
+        await django(seen_through(scope), receive, send)
 
     transport = httpx.ASGITransport(seen, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=url) as client:
@@ -81,6 +83,61 @@ def test_what_a_page_says_itself_stands_and_what_is_no_page_is_left_alone() -> N
     own = protect(HttpResponse(headers={"Content-Security-Policy": "default-src 'self'"}))
     assert own.headers["Content-Security-Policy"] == "default-src 'self'"
     assert protect(HttpResponse(b"{}", content_type="application/json")).headers == {"Content-Type": "application/json"}
+
+
+# --- Bounds --------------------------------------------------------------------------------------------------------------
+
+
+async def asked(application: Any, *bodies: bytes) -> list[dict[str, Any]]:
+    """What is sent for a request whose body comes in these parts."""
+    sent: list[dict[str, Any]] = []
+    parts = [*({"type": "http.request", "body": body, "more_body": True} for body in bodies), {"type": "http.request", "body": b""}]
+
+    async def receive() -> Any:
+        return parts.pop(0) if parts else await asyncio.Event().wait()
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": LOGIN, "query_string": b"", "headers": [(b"host", b"localhost")]}
+    await pages.bounded(application)(scope, receive, send)
+    return sent
+
+
+async def test_a_form_without_end_is_refused_before_it_fills_the_disk() -> None:
+    bodies = [b"x" * (pages.FORM_LIMIT // 4)] * 4
+    assert (await asked(get_asgi_application(), *bodies))[0]["status"] == 403  # no CSRF token
+    refused = await asked(get_asgi_application(), *bodies, b"x")
+    assert (refused[0]["status"], (b"connection", b"close") in refused[0]["headers"]) == (413, True)
+
+
+async def test_a_page_that_hangs_is_given_up_and_one_that_has_begun_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "BEGIN_S", 0.05)
+    ended = asyncio.Event()
+
+    async def hangs(_scope: Any, _receive: Any, _send: Any) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async def slow(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.sleep(0.1)
+        await send({"type": "http.response.body", "body": b"here"})
+
+    assert (await asked(hangs))[0]["status"] == 503
+    assert ended.is_set()
+    assert [message.get("body") for message in await asked(slow)] == [None, b"here"]
+
+
+async def test_the_service_bounds_its_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asgi
+
+    monkeypatch.setattr(pages, "FORM_LIMIT", 10)
+    transport = httpx.ASGITransport(asgi.application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        assert (await client.post(LOGIN, content=b"x" * 11)).status_code == 413
 
 
 # --- https ---------------------------------------------------------------------------------------------------------------

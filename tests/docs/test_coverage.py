@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
+from gaming_leaderboard import pages
 from gaming_leaderboard.celery import QUEUES, app
 from leaderboard import metrics
 from leaderboard.api import problems, versions, writes
@@ -256,6 +257,8 @@ def test_the_bounds_in_operations_are_the_ones_that_hold() -> None:
     assert settings.STORE_TIMEOUT_MS == 5_000, "statement_timeout = '5s' in the lines for PgBouncer"
     assert RANK_COUNT_LIMIT == 10_000, "the ten-thousandth in the runbook"
     assert Options().heartbeat_s < 10
+    assert f"after {pages.BEGIN_S:.0f} s" in said
+    assert f"more than {pages.FORM_LIMIT // 1024**2} MiB" in said
 
 
 def test_the_lines_for_pgbouncer_are_the_settings_that_are_sent_without_it() -> None:
