@@ -16,13 +16,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 
-from gaming_leaderboard import pages
+from gaming_leaderboard import handler, pages
 from gaming_leaderboard.celery import QUEUES, app
 from leaderboard import metrics
 from leaderboard.api import problems, versions, writes
 from leaderboard.domain import errors, ranking, text
 from leaderboard.domain.score import SCORE_LIMIT
-from leaderboard.services import careers, ranges, standings
+from leaderboard.services import careers, ranges, rerank, standings
 from leaderboard.services.checking import Asked
 from leaderboard.store import RANK_COUNT_LIMIT
 from realtime.limits import Options
@@ -224,6 +224,10 @@ def test_the_timetable_is_the_one_that_is_told(entry: dict[str, Any]) -> None:
 def limits() -> dict[str, list[str]]:
     return {
         "`score`, `subscore`, and what they add up to": [str(-SCORE_LIMIT), str(SCORE_LIMIT)],
+        "path and query": [f"{handler.TARGET_LIMIT // 1024} KiB"],
+        "headers": [f"{handler.HEADERS_LIMIT}, ", f"{handler.HEAD_LIMIT // 1024} KiB"],
+        "time for a request to come in": [f"{handler.READ_S:.0f} s"],
+        "time for an answer": [f"{handler.DEADLINE_S:.0f} s"],
         "body of a submit": [f"{settings.BODY_LIMIT // 1024} KiB"],
         "body of a batch": [f"{settings.BATCH_BODY_LIMIT // 1024**2} MiB", f"1 to {writes.BATCH_ITEMS} "],
         "nesting of a body": [f"{text.BODY_DEPTH} levels"],
@@ -235,6 +239,7 @@ def limits() -> dict[str, list[str]]:
         "`offset`": [f"0 to {standings.OFFSET_MAX}"],
         "`players`": [f"1 to {ranges.NAMES_MAX} "],
         "plays that a history is made from": [str(careers.PLAYS_READ)],
+        "plays that a dry run reads": [f"{rerank.DRY_RUN_SESSIONS} "],
         "rows of a range of ranks": [str(standings.LIMIT_MAX)],
         "dense ranks": [f"first {ranking.DENSE_PLACES} "],
     }
