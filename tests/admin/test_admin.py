@@ -286,6 +286,19 @@ async def test_players_are_deactivated_but_not_oneself(staff: Browser) -> None:
     assert (active["ada"], active["mo"], active["bo"]) == (False, True, True)
 
 
+async def test_a_player_of_any_name_is_changed_on_its_page_to_none_that_could_not_come_in(staff: Browser, cast: Cast) -> None:
+    await submit(cast, "Zo\u00eb the Great \U0001f3ae", 40)
+    zoe = await user_id("Zo\u00eb the Great \U0001f3ae")
+    path = f"/admin/auth/user/{zoe}/change/"
+    await staff.get(path)
+    form = {"username": "Zoe\u0308 the Great \U0001f3ae", "first_name": "Zoe\u0308", "date_joined_0": "2026-01-01", "date_joined_1": "0:00"}
+    assert (await staff.post(path, **form)).status_code == 302
+    assert await sync_to_async(User.objects.filter(pk=zoe, is_active=False, first_name="Zo\u00eb").exists)()
+    for field, value in (("username", "bo"), ("username", "a\u200bb"), ("first_name", "a\u202eb"), ("last_name", "\u3164")):
+        assert (await staff.post(path, **form | {field: value, "is_active": "on"})).status_code == 200
+    assert await user_id("Zo\u00eb the Great \U0001f3ae") == zoe
+
+
 async def test_a_player_is_erased_after_a_question(staff: Browser, cast: Cast) -> None:
     ada = await user_id("ada")
     asked = await act(staff, "auth/user", "erase", ada)
