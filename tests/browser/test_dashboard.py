@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from leaderboard.domain.score import SCORE_LIMIT
 from leaderboard.domain.snapshot import Row
 from tests.browser.axe import Axe
 from tests.browser.scripted import (
@@ -364,19 +365,44 @@ async def test_from_right_to_left_all_is_mirrored(page: Page, script: Script, wi
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("top", [3, 10, 25])
-async def test_a_laptop_has_room_for_names_and_scores(page: Page, script: Script, top: int) -> None:
-    await page.set_viewport_size({"width": 1280, "height": 800})
-    await opened(page, script, [row(f"player number {n}", 12_345_678 - n) for n in range(3)], f"?top={top}", top=top)
-    places = await page.evaluate(
-        """() => [".player", ".score", ".stage main"].map((place) => {
-            const { left, right } = document.querySelector(place.replace(/^\\.[ps]\\w+$/, "[data-rows] $&")).getBoundingClientRect();
-            return [left, right];
-        })"""
-    )
-    (name, score, board) = places
-    assert name[1] - name[0] > 100
-    assert score[1] <= board[1] + 1
+# Of each row of a table: how far the score is from the name's cell and from the row's end, and how wide the name's cell is.
+_ROOM = """(rows) => {
+  const written = (cell) => { const range = document.createRange(); range.selectNodeContents(cell); return range.getBoundingClientRect(); };
+  return rows.map((row) => {
+    const [name, score] = [row.querySelector(".player").getBoundingClientRect(), written(row.querySelector(".score"))];
+    return [score.left - name.right, row.getBoundingClientRect().right - score.right, name.width].map(Math.round);
+  });
+}"""
+
+
+@pytest.mark.parametrize(
+    ("size", "top", "least"),
+    [((360, 740), 10, 60), ((1280, 800), 3, 100), ((1280, 800), 10, 100), ((1280, 800), 25, 100), ((1920, 1080), 10, 140)],
+)
+async def test_names_and_whole_scores_have_room_in_any_font(
+    page: Page, script: Script, size: tuple[int, int], top: int, least: int
+) -> None:
+    await page.set_viewport_size({"width": size[0], "height": size[1]})
+    peer = await opened(page, script, [row("me", 1)], f"?top={top}&player=me", top=top)
+    for offset, score in enumerate((72_590, 12_345_678, SCORE_LIMIT, -SCORE_LIMIT), 2):
+        rows = [row("me", score), *(row(f"player number {n}", score) for n in range(3))]
+        await peer.send(**snapshot(rows, offset, top=top))
+        await peer.send(**around(rows, "me", 1, 4))
+        for face in ("serif", "sans-serif"):
+            await page.evaluate("(face) => document.documentElement.style.setProperty('--display', face)", face)
+            await expect(part(page, "standings").locator("[data-rows] .score").last).to_have_text(f"{score:,}")
+            for told in await part(page, "standings").locator("[data-rows] .row").evaluate_all(_ROOM):
+                before, behind, name = told
+                assert before >= 0, (score, face, told)
+                assert behind >= 0, (score, face, told)
+                assert name >= least, (score, face, told)
+    await page.evaluate("document.documentElement.dataset.view = 'me'")
+    await expect(part(page, "my-score")).to_have_text(f"{-SCORE_LIMIT:,}")
+    assert min(min(told) for told in await part(page, "my-rows").locator("[data-rows] .row").evaluate_all(_ROOM)) >= 0
+    own, panel = [await part(page, name).bounding_box() for name in ("my-score", "me")]
+    assert own
+    assert panel
+    assert own["x"] + own["width"] <= panel["x"] + panel["width"]
 
 
 _SHIFTS = """

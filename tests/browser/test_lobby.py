@@ -10,6 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import Locator, Page, WebSocket, expect
 
+from leaderboard.domain.score import SCORE_LIMIT
 from tests.browser.axe import Axe
 from tests.browser.live import Ears, wire_to
 from tests.servers.stack import Stack
@@ -269,3 +270,19 @@ async def test_without_javascript_it_is_a_list_of_links(page: Page, house: House
     await expect(part(plain, "controls")).to_be_hidden()
     await expect(part(plain, "lamp")).to_be_hidden()
     assert ((await card(plain, "lobby-first").bounding_box()) or {})["height"] < 150, "no room is kept for what does not come"
+
+
+async def test_a_great_score_leaves_room_for_the_name(page: Page, house: House) -> None:
+    house.board("lobby-great", title="Greatest")
+    house.score("lobby-great", "somebody with a name", SCORE_LIMIT)
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await opened(page, house, "?q=greatest")
+    row = card(page, "lobby-great").locator("[data-rows] .row")
+    await expect(row.locator(".score")).to_have_text(f"{SCORE_LIMIT:,}")
+    name, score, whole = [await place.bounding_box() for place in (row.locator(".player"), row.locator(".score"), row)]
+    assert name
+    assert score
+    assert whole
+    assert name["width"] > 60
+    assert name["x"] + name["width"] <= score["x"]
+    assert score["x"] + score["width"] <= whole["x"] + whole["width"]

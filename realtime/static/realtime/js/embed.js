@@ -70,6 +70,7 @@ td, th { padding: 0; font-weight: inherit; text-align: start; }
 .rank, .score { font-variant-numeric: tabular-nums; }
 .rank { display: flex; gap: 0.4em; align-items: baseline; }
 .plate, .score { font-weight: 700; }
+.score { font-size: calc(1em * min(1, 12 / var(--own-ch))); }
 .movement { font-size: 0.75em; }
 .movement[data-way="up"] { color: var(--board-up); }
 .movement[data-way="down"] { color: var(--board-down); }

@@ -14,6 +14,11 @@ const MOVEMENT_MS = 4_000;
 const numbers = new Intl.NumberFormat();
 export const formatNumber = (/** @type {number} */ value) => numbers.format(value);
 
+/** How wide a number is, in digits; what stands between them is narrower. @param {string} text */
+export function digitsOf(text) {
+  return Math.ceil([...text].reduce((sum, sign) => sum + (/[\p{P}\p{Z}]/u.test(sign) ? 0.6 : 1), 0));
+}
+
 export class RowView {
   #counters;
   #index;
@@ -128,6 +133,7 @@ export class RowView {
     this.#write(this.#rank, formatNumber(row.rank));
     this.#write(this.#name, row.name || row.player);
     if (this.#name.title !== this.#name.textContent) this.#name.title = this.#name.textContent ?? "";
+    this.#style("--own-ch", String(digitsOf(formatNumber(row.score))));
     this.#write(this.#plays, row.submissions == null ? "" : formatNumber(row.submissions));
     this.#write(this.#subscore, row.subscore == null ? "" : formatNumber(row.subscore));
     if (this.element.dataset.player !== row.player) this.element.dataset.player = row.player;

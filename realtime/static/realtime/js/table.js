@@ -4,7 +4,7 @@
  * The layout is read once a drawing, before anything is written, and never per row.
  */
 import { Counters, fadeIn, fadeOut } from "./motion.js";
-import { RowView, formatNumber } from "./row.js";
+import { RowView, digitsOf, formatNumber } from "./row.js";
 
 /**
  * @typedef {import("../../clients/rows.js").Row} Row
@@ -158,8 +158,8 @@ export class Standings {
    * @param {(row: Row) => number | undefined} value
    */
   #reserve(property, rows, value) {
-    const widest = Math.max(5, ...rows.map((row) => formatNumber(value(row) ?? 0).length));
-    if (this.#table.style.getPropertyValue(property) !== String(widest)) this.#table.style.setProperty(property, String(widest));
+    const widest = String(Math.max(5, ...rows.map((row) => digitsOf(formatNumber(value(row) ?? 0)))));
+    if (this.#table.style.getPropertyValue(property) !== widest) this.#table.style.setProperty(property, widest);
   }
 
   #sweep() {
