@@ -362,7 +362,25 @@ async def test_from_right_to_left_all_is_mirrored(page: Page, script: Script, wi
     assert rank
     assert score
     assert rank["x"] > score["x"] + score["width"]
+    title = await page.get_by_role("heading", level=1).bounding_box()
+    assert title
+    assert title["x"] + title["width"] > width - 60, "the title begins at the right, whichever way it reads"
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_long_title_leaves_the_numbers_their_place(page: Page, script: Script, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
+    peer = await opened(page, script, THREE)
+    marquee = page.locator(".marquee")
+    before = await marquee.bounding_box()
+    await page.get_by_role("heading", level=1).evaluate("title => { title.textContent = 'A very long title of a board '.repeat(9); }")
+    assert await marquee.bounding_box() == before
+    await page.get_by_role("heading", level=1).evaluate("title => { title.textContent = 'Global'; }")
+    await peer.close(1012)
+    await state_is(page, "waiting")
+    assert await marquee.bounding_box() == before
+    assert await page.get_by_role("heading", level=1).evaluate("title => title.scrollWidth <= title.clientWidth"), "it is whole"
 
 
 # Of each row of a table: how far the score is from the name's cell and from the row's end, and how wide the name's cell is.
