@@ -14,6 +14,7 @@ from django.contrib.staticfiles import finders
 from playwright.async_api import Page, Route, expect
 
 from gaming_leaderboard.pages import POLICY
+from leaderboard.domain.score import SCORE_LIMIT
 
 pytestmark = pytest.mark.slow
 
@@ -157,6 +158,19 @@ async def test_labels_do_not_cover_each_other_at_any_size_and_stand_on_the_side_
             right = all(box["left"] > plot["right"] for box in boxes)
             left = all(box["right"] < plot["left"] for box in boxes)
             assert (right, left) == (direction == "ltr", direction == "rtl")
+
+
+async def test_scores_at_the_edge_are_whole_however_great(chart: Chart) -> None:
+    for direction in ("ltr", "rtl"):
+        await chart.open(direction=direction)
+        for width in (390, 1280):
+            await chart.page.set_viewport_size({"width": width, "height": 800})
+            for high, low in ((SCORE_LIMIT, -SCORE_LIMIT), (12_345_678, 12_345_600)):
+                await chart.load({"Ada": [(60, low), (30, high)]}, season=f"of {high - low}")
+                await chart.settle()
+                (frame,) = await chart.boxes(".race-svg")
+                texts = await chart.boxes(".race-score-tick")
+                assert all(frame["left"] <= text["left"] and text["right"] <= frame["right"] for text in texts), (direction, texts)
 
 
 async def test_where_less_is_better_the_leader_stands_on_top(chart: Chart) -> None:

@@ -343,9 +343,11 @@ export class RaceChart {
     const labels = Math.min(font * 19, this.#width * (this.#width < font * 36 ? 0.42 : 0.36));
     const bottom = this.#height - font * 1.7;
     this.#root.classList.toggle("is-narrow", labels < font * 18);
+    const longest = Math.max(...scoreTexts(this.#ticks).map(({ length }) => length));
+    const ticks = Math.min(font * Math.max(3.4, 0.6 * longest + 0.5), this.#width * 0.3);
     this.#plot = this.#isRightToLeft
-      ? { left: labels, right: this.#width - font * 3.4, top: 8, bottom }
-      : { left: font * 3.4, right: this.#width - labels, top: 8, bottom };
+      ? { left: labels, right: this.#width - ticks, top: 8, bottom }
+      : { left: ticks, right: this.#width - labels, top: 8, bottom };
     this.#root.style.setProperty("--race-labels", `${Math.round(labels - 22)}px`);
     this.#labelSize = Math.max(LABEL_LEAST, Math.min(font * 2, bottom / Math.max(1, this.#runners.length)));
     this.#root.style.setProperty("--race-label", `${this.#labelSize.toFixed(1)}px`);
@@ -353,7 +355,6 @@ export class RaceChart {
 
   #scale() {
     this.#isStale = false;
-    this.#measure();
     let [low, high] = [Infinity, -Infinity];
     for (const { points } of this.#runners) {
       forget(points, this.#start);
@@ -365,7 +366,8 @@ export class RaceChart {
     if (low > high) [low, high] = [0, 1];
     const first = Math.min(...this.#runners.map(({ points }) => points[0]?.[0] ?? Infinity), this.#end - SPAN_LEAST_MS);
     this.#from = Math.max(this.#start, first);
-    this.#ticks = scoreTicks(low, high, Math.max(2, Math.min(6, (this.#plot.bottom - this.#plot.top) / 56)));
+    this.#ticks = scoreTicks(low, high, Math.max(2, Math.min(6, this.#height / 64)));
+    this.#measure();
     this.#edges = edges(low, high, this.#ticks);
     if (Number.isNaN(this.#low)) [this.#low, this.#high] = this.#edges;
     for (const runner of this.#runners) if (Number.isNaN(runner.shown)) runner.shown = runner.score;
