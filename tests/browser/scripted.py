@@ -34,6 +34,7 @@ CONTEXT = {
         "game": "Galaxy",
         "has_seasons": True,
         "operator": "best",
+        "first_score": '{"player": "ada", "score": 1200}',
         "tie_rule": "Earlier wins",
     },
     "boards": [{"slug": "cup", "title": "Friday Cup"}, {"slug": "daily", "title": "Daily"}],

@@ -1,5 +1,7 @@
 """The pages of a private board are not there, and no other page names it."""
 
+import html
+import json
 import re
 
 import pytest
@@ -44,6 +46,13 @@ async def test_a_private_boards_page_is_as_one_that_never_was(services, cast):
         said.append(str(refusal.value).replace(slug, ""))
     assert said[0] == said[1]
     assert "arcade-secret" not in await page_of("arcade-best")
+
+
+async def test_an_empty_boards_page_says_how_to_post_a_score_that_counts_there(services, cast):
+    told = html.unescape(re.search(r"-d '(.+)'</code>", await page_of("arcade-count"))[1])
+    assert json.loads(told) == {"player": "ada", "score": 1200, "game_mode": "casual", "leaderboards": ["arcade-count"]}
+    told = html.unescape(re.search(r"-d '(.+)'</code>", await page_of("arcade-sum"))[1])
+    assert json.loads(told) == {"player": "ada", "score": 1200, "leaderboards": ["arcade-sum"]}
 
 
 # --- The lobby -----------------------------------------------------------------------------------------------------------
