@@ -146,6 +146,22 @@ async def test_a_card_is_live_and_leads_to_its_board(page: Page, house: House, a
     assert said == []
 
 
+async def test_a_page_that_is_not_there_leads_to_the_boards(page: Page, house: House, axe: Axe) -> None:
+    said: list[str] = []
+    await page.add_init_script(TOLD)
+    page.on("console", lambda message: said.append(message.text))
+    answer = await page.goto(f"{house.url}/boards/no-such-board/")
+    assert answer
+    assert answer.status == 404
+    await expect(page.get_by_role("heading", name="Not here")).to_be_visible()
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await axe(page)
+    assert not any("REFUSED" in line for line in said)
+    await page.get_by_role("link", name="All boards").click()
+    await expect(part(page, "status")).to_have_text("Live")
+
+
 async def test_only_what_is_in_view_is_watched_by_one_socket(page: Page, house: House) -> None:
     line = Line(page)
     await page.set_viewport_size({"width": 390, "height": 844})
