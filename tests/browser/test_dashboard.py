@@ -383,6 +383,16 @@ async def test_a_long_title_leaves_the_numbers_their_place(page: Page, script: S
     assert await page.get_by_role("heading", level=1).evaluate("title => title.scrollWidth <= title.clientWidth"), "it is whole"
 
 
+async def test_numbers_and_times_are_as_the_viewer_writes_them_where_the_viewer_is(page: Page, script: Script) -> None:
+    assert page.context.browser
+    theirs = await (await page.context.browser.new_context(locale="de-DE", timezone_id="Asia/Kolkata")).new_page()
+    await theirs.clock.set_fixed_time(datetime(2026, 5, 1, 12, 0, 5, tzinfo=UTC))
+    await opened(theirs, script, [row("ada", 1_234_567), BO], total=5_000)
+    await expect(part(theirs, "standings").locator("[data-rows] .score").first).to_have_text("1.234.567")
+    await expect(part(theirs, "total")).to_have_text("5.000")
+    await expect(part(theirs, "updated")).to_have_text("17:30:05")
+
+
 # Of each row of a table: how far the score is from the name's cell and from the row's end, and how wide the name's cell is.
 _ROOM = """(rows) => {
   const written = (cell) => { const range = document.createRange(); range.selectNodeContents(cell); return range.getBoundingClientRect(); };

@@ -137,6 +137,18 @@ async def test_a_followed_player_rises_from_below_into_the_rows(page: Page, stac
     await expect(shown).to_have_text([*PLAYERS[:3], "ov8"])
 
 
+async def test_who_wants_less_motion_gets_the_same_without_the_ways_between(page: Page, stack: Stack) -> None:
+    await page.emulate_media(reduced_motion="reduce")
+    await page.add_init_script("Element.prototype.animate = () => { throw new Error('it moved'); }")
+    shown = await opened(page, stack)
+    await expect(shown).to_have_text(PLAYERS[:5])
+    await submit(stack, play("ov8", 5000))
+    await expect(shown).to_have_text(["ov8", *PLAYERS[:4]])
+    assert await page.locator(".row").first.evaluate("row => getComputedStyle(row).transitionDuration") == "0s"
+    await submit(stack, play("ov8", 993))
+    await expect(shown).to_have_text(PLAYERS[:5])
+
+
 @pytest.mark.parametrize("theme", ["arcade", "light", "neon"])
 async def test_it_is_read_aloud_as_the_table_that_it_is(page: Page, stack: Stack, axe: Axe, theme: str) -> None:
     await expect(await opened(page, stack, f"?theme={theme}&player=ov2")).to_have_text(PLAYERS[:5])
