@@ -33,6 +33,10 @@ window.chart = new RaceChart(document.getElementById("race"));
 NAMES = ("Ada", "Bo", "Cy", "Dora", "Eve", "Flo", "Gus", "مريم", "Ida the Unreasonably Long-Named", "Jo")
 
 
+LAID_OUT = """() => {
+    const { width, height } = document.querySelector(".race-plot").getBoundingClientRect();
+    return document.querySelector(".race-svg").getAttribute("viewBox") === `0 0 ${width} ${height}`;
+}"""
 COUNTED = """() => {
     const ask = requestAnimationFrame;
     window.asked = 0;
@@ -67,6 +71,8 @@ class Chart:
         await self.page.evaluate("([rows, at]) => chart.follow(rows, at)", [rows, self.at])
 
     async def settle(self) -> None:
+        """All moves are done. A new size is told by the browser's next rendering, which waits for no clock that a test sets."""
+        await self.page.wait_for_function(LAID_OUT)
         await self.page.clock.run_for(2_000)
 
     async def labels(self) -> list[str]:
@@ -104,7 +110,7 @@ async def chart(page: Page) -> AsyncIterator[Chart]:
 
     await page.route("**/*", answer)
     page.on("console", lambda message: said.append(message.text))
-    await page.clock.install(time=NOON)
+    await page.clock.install(time=NOON - timedelta(minutes=1))  # it runs until it is paused
     await page.clock.pause_at(NOON + timedelta(seconds=1))
     yield shown
     assert said == []
