@@ -179,6 +179,7 @@ async def test_only_what_is_in_view_is_watched_by_one_socket(page: Page, house: 
     await expect(names(page, near).first).to_have_text("lobby-eve")
     await page.set_viewport_size({"width": 1280, "height": 20_000})  # all in view
     await line.until(lambda: len(line.watched) == 32)
+    await page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")  # all that it wants to say is said
     assert (line.most, len(line.sockets)) == (32, 1)
 
 
