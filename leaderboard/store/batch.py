@@ -1,7 +1,9 @@
-"""Group commit without a timer: what comes while a flush is under way is the next batch.
+"""Group commit: what comes while a flush is under way is the next batch.
 
 An idle store flushes at once, so a lone submit waits for nobody; under load batches grow by themselves until
-they hold what comes during one commit. Every step costs O(1) per item, however many wait.
+they hold what comes during one commit. Clients that wait for an answer before they ask again would then come in two halves, each
+asking while the other's batch is under way; so after a batch of several the next one may linger a moment for those who were just
+answered. Every step costs O(1) per item, however many wait.
 """
 
 import asyncio
@@ -38,6 +40,8 @@ class GroupCommit(Generic[Item, Outcome]):
     - A batch holds at most `batch_limit` items and at most one per owner. An owner's items are flushed in the order
       they came, one after the other; other owners' items pass them by.
     - At most `in_flight` batches are under way at once.
+    - With `linger_s`, what follows a batch of several waits until there are as many as that batch and those behind it held,
+      and no longer than that; nothing waits after a batch of one.
     - At most `queue_limit` items wait; one more raises Overloaded at once and nothing of it is kept.
     - What `flush` raises, every item of that batch raises.
     - A caller that is cancelled takes its item out of the queue. If its flush has begun, the item lands
@@ -53,11 +57,15 @@ class GroupCommit(Generic[Item, Outcome]):
         batch_limit: int,
         queue_limit: int,
         in_flight: int = 2,
+        linger_s: float = 0.0,
     ) -> None:
         self._flush = flush
         self._batch_limit = batch_limit
         self._queue_limit = queue_limit
         self._in_flight = in_flight
+        self._linger_s = linger_s
+        self._lingering: asyncio.TimerHandle | None = None
+        self._awaited = 0  # so many items end the lingering
         # Items that may go at once. An OrderedDict takes out of its middle and from its front in O(1).
         self._ready: OrderedDict[Ticket[Item, Outcome], None] = OrderedDict()
         # Owners with an item that is ready or in flight, and what of theirs comes after it (None: nothing yet).
@@ -127,7 +135,9 @@ class GroupCommit(Generic[Item, Outcome]):
             return ticket
         self._busy[owner] = None
         self._ready[ticket] = None
-        if not self._pump_is_scheduled and len(self._flushes) < self._in_flight:
+        if self._lingering is not None and len(self._ready) >= self._awaited:
+            self._linger_no_more()
+        if self._lingering is None and not self._pump_is_scheduled and len(self._flushes) < self._in_flight:
             # Not at once: the other callers that this turn of the loop wakes shall be in the same batch.
             self._pump_is_scheduled = True
             asyncio.get_running_loop().call_soon(self._pump, context=self._context)
@@ -153,7 +163,13 @@ class GroupCommit(Generic[Item, Outcome]):
         else:
             del self._busy[owner]
 
+    def _linger_no_more(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+
     def _pump(self) -> None:
+        self._linger_no_more()
         self._pump_is_scheduled = False
         while self._ready and len(self._flushes) < self._in_flight:
             size = min(self._batch_limit, len(self._ready))
@@ -161,11 +177,15 @@ class GroupCommit(Generic[Item, Outcome]):
             self._waiting -= size
             task = asyncio.get_running_loop().create_task(self._carry(batch))
             self._flushes.add(task)
-            task.add_done_callback(self._landed)
+            task.add_done_callback(partial(self._landed, size))
 
-    def _landed(self, task: "asyncio.Task[None]") -> None:
+    def _landed(self, size: int, task: "asyncio.Task[None]") -> None:
         self._flushes.discard(task)
-        self._pump()
+        self._awaited = min(size + len(self._ready), self._batch_limit)
+        if self._linger_s == 0 or self._closing or size == 1 or len(self._ready) >= self._awaited:
+            self._pump()
+        elif self._lingering is None and not self._pump_is_scheduled:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._pump, context=self._context)
 
     async def _carry(self, batch: list[Ticket[Item, Outcome]]) -> None:
         """Flush one batch and tell its callers; never raises but when it is itself cancelled."""

@@ -42,8 +42,8 @@ class Gate:
             self.let_one_through()
 
 
-def group(gate: Gate, **options: int) -> GroupCommit[str, str]:
-    return GroupCommit(gate.flush, **{"batch_limit": 4, "queue_limit": 10, **options})
+def group(gate: Gate, *, linger_s: float = 0.0, **options: int) -> GroupCommit[str, str]:
+    return GroupCommit(gate.flush, linger_s=linger_s, **{"batch_limit": 4, "queue_limit": 10, **options})
 
 
 def start(commits: GroupCommit[str, str], *items: str, owner: str | None = None) -> list["asyncio.Task[str]"]:
@@ -81,6 +81,69 @@ async def test_what_comes_during_two_flushes_is_the_next_batch() -> None:
     await asyncio.gather(*tasks)
     assert gate.batches == [["a"], ["b"], ["c", "d"]]
     assert gate.most_at_once == 2
+
+
+LONG_S = 3600.0
+
+
+async def test_what_follows_a_batch_of_several_waits_for_those_who_were_answered() -> None:
+    gate = Gate()
+    commits = group(gate, in_flight=1, linger_s=LONG_S)
+    first = start(commits, "a1", "b1")
+    await settle()
+    first += start(commits, "c1")
+    await settle()
+    gate.let_one_through()
+    await settle()
+    second = start(commits, "a2")
+    await settle()
+    assert gate.batches == [["a1", "b1"]], "b was answered too, and may ask again"
+    second += start(commits, "b2")
+    await settle()
+    assert gate.batches == [["a1", "b1"], ["c1", "a2", "b2"]]
+    gate.let_all_through()
+    await asyncio.gather(*first, *second)
+
+
+async def test_who_does_not_come_again_is_not_waited_for_any_longer() -> None:
+    gate = Gate(is_open=True)
+    commits = group(gate, in_flight=1, linger_s=0.01)
+    await asyncio.gather(*start(commits, "a1", "b1"))
+    assert await asyncio.wait_for(commits.submit("a2", owner="a2"), 10) == "landed a2"
+    assert gate.batches == [["a1", "b1"], ["a2"]]
+
+
+async def test_nothing_lingers_after_a_batch_of_one_or_when_the_next_one_is_full() -> None:
+    gate = Gate()
+    commits = group(gate, in_flight=1, linger_s=LONG_S)
+    tasks = start(commits, "a")
+    await settle()
+    tasks += start(commits, "b")
+    gate.let_one_through()
+    await settle()
+    assert gate.batches == [["a"], ["b"]]
+    tasks += start(commits, *"cdef")
+    await settle()
+    gate.let_one_through()
+    await settle()
+    tasks += start(commits, *"ghij")
+    await settle()
+    gate.let_one_through()
+    await settle()
+    assert gate.batches[2:] == [["c", "d", "e", "f"], ["g", "h", "i", "j"]]
+    gate.let_all_through()
+    await asyncio.gather(*tasks)
+
+
+async def test_closing_does_not_linger() -> None:
+    gate = Gate(is_open=True)
+    commits = group(gate, in_flight=1, linger_s=LONG_S)
+    await asyncio.gather(*start(commits, "a1", "b1"))
+    (late,) = start(commits, "a2")
+    await settle()
+    assert not late.done()
+    await commits.aclose()
+    assert await late == "landed a2"
 
 
 async def test_a_batch_holds_at_most_its_limit() -> None:
