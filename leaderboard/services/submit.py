@@ -268,11 +268,10 @@ class Submits:
             scores[board.leaderboard_id] += len(group)
         if self._missed.any:
             await self._place_missed()
-        # Both go out in one write, in this order: a rank update that hears of the mark finds the entries.
-        placings, is_marked = await asyncio.gather(
-            self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()}),
-            self._bell.try_mark_dirty(scores, scores=scores),
-        )
+        # Both go out in one write, the mark second, since its task begins when this one waits: who hears of the mark finds the entries.
+        marking = asyncio.ensure_future(self._bell.try_mark_dirty(scores, scores=scores))
+        placings = await self._place_in_index({board: [result.current for result in group] for board, group in by_board.items()})
+        is_marked = await marking
         standings: dict[int, Standing] = {}
         unplaced: list[Result] = []
         for board, group in by_board.items():

@@ -57,8 +57,8 @@ _PLAYED = """
     stored AS (
         INSERT INTO leaderboard_gamesession
             (id, user_id, game_id, score, subscore, game_mode, metadata, "timestamp", submitter, idempotency_key, fingerprint)
-        SELECT id, user_id, ($10::bigint[])[kind], score, coalesce(subscore, 0), ($11::text[])[kind], coalesce(metadata, '{{}}')::jsonb,
-               at, ($12::text[])[kind], key, fingerprint
+        SELECT id, user_id, ($10::bigint[])[kind], score, coalesce(subscore, 0), ($11::text[])[kind],
+               CASE WHEN metadata IS NULL THEN '{{}}'::jsonb ELSE metadata::jsonb END, at, ($12::text[])[kind], key, fingerprint
         FROM played WHERE known {order}
         RETURNING id
     )"""

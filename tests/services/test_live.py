@@ -11,6 +11,9 @@ import pytest
 from leaderboard import runtime
 from leaderboard.domain.snapshot import TOPS, Delta, Row, patch
 from leaderboard.feed import Frame, Position
+from leaderboard.feed.redis import RING
+from leaderboard.index.redis import PLACE
+from leaderboard.redis_client import _Line
 from leaderboard.services import Services
 from tests.cast import Cast
 
@@ -36,6 +39,24 @@ def follow(rows: list[Row], frame: Frame, top: int) -> list[Row]:
         snapshot: list[Row] = message["entries"]
         return snapshot
     return patch(rows, Delta(message["changed"], message["left"]))
+
+
+async def test_the_mark_follows_the_entries_in_the_same_write(
+    api: httpx.AsyncClient, cast: Cast, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rank update that heard of the mark before the entries are there would publish the board as it was, and settle the mark."""
+    await post(api, cast, "ada", 1)
+    written: list[bytes] = []
+    flush = _Line._flush
+
+    def listening(line: _Line) -> None:
+        written.append(b"".join(line._unsent))
+        flush(line)
+
+    monkeypatch.setattr(_Line, "_flush", listening)
+    await post(api, cast, "ada", 2)
+    (both,) = [data for data in written if PLACE.sha in data or RING.sha in data]
+    assert -1 < both.find(PLACE.sha) < both.find(RING.sha)
 
 
 @pytest.mark.parametrize("seed", range(3))
