@@ -112,7 +112,7 @@ async def test_no_page_of_the_admin_needs_what_its_policy_forbids(page: Page, st
         await page.goto(f"{staffed.url}/admin/{path}/")
         await expect(page.locator("#content")).to_be_visible()
     await page.goto(f"{staffed.url}/nowhere/")
-    await expect(page.get_by_role("heading", name="Not Found")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Not here")).to_be_visible()
     assert refused == []
 
 
