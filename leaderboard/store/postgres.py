@@ -1,6 +1,7 @@
 """The store on PostgreSQL, by asyncpg."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -182,6 +183,7 @@ class PostgresStore(Reads):
         self._rank_count_limit = rank_count_limit
         self._pools: dict[asyncio.AbstractEventLoop, Any] = {}
         self._at_hand: dict[asyncio.AbstractEventLoop, Any] = {}  # of each pool one connection: to take it and give it back costs 60 us
+        self._acquiring: Counter[asyncio.AbstractEventLoop] = Counter()  # how many wait for their pool
         self._settled_id = 0
         self._known = _Known()
 
@@ -409,7 +411,10 @@ class PostgresStore(Reads):
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        """The one at hand, or one of the pool. What did not end well goes back to the pool, which looks what has become of it."""
+        """The one at hand, or one of the pool. What did not end well goes back to the pool, which looks what has become of it.
+
+        So does every one while somebody waits for the pool: else those who are quick would hand theirs on to each other for ever.
+        """
         loop = asyncio.get_running_loop()
         connection = self._at_hand.pop(loop, None)
         pool = await self._pool()
@@ -417,13 +422,17 @@ class PostgresStore(Reads):
             await pool.release(connection, timeout=RELEASE_S)
             connection = None
         if connection is None:
-            connection = await pool.acquire()
+            self._acquiring[loop] += 1
+            try:
+                connection = await pool.acquire()
+            finally:
+                self._acquiring[loop] -= 1
         ended_well = False
         try:
             yield connection
             ended_well = True
         finally:
-            if ended_well and loop not in self._at_hand and self._pools.get(loop) is pool:
+            if ended_well and not self._acquiring[loop] and loop not in self._at_hand and self._pools.get(loop) is pool:
                 self._at_hand[loop] = connection
             else:
                 await pool.release(connection, timeout=RELEASE_S)
@@ -455,6 +464,7 @@ class PostgresStore(Reads):
         for loop in [loop for loop in self._pools if loop.is_closed()]:
             with suppress(RuntimeError):  # its loop can't be told any more
                 self._at_hand.pop(loop, None)
+                del self._acquiring[loop]
                 self._pools.pop(loop).terminate()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -921,6 +922,21 @@ async def test_it_works_without_a_statement_cache(postgres_ground: Ground) -> No
         outcomes = await store.commit([postgres_ground.play(postgres_ground.ada)], catalog_version=postgres_ground.version)
         assert isinstance(outcomes[0], Landed)
         assert [page async for page in store.entries(postgres_ground.board())] == [await store.top(postgres_ground.board(), limit=9)]
+    await store.aclose()
+
+
+async def test_who_waits_for_a_connection_gets_one_however_busy_the_others_are(postgres_ground: Ground) -> None:
+    """Those who had one handed it on to each other: it was kept at hand for the next, and never came back to the pool."""
+    store = open_store(postgres_ground.url, pool_size=2)
+    done: Counter[int] = Counter()
+
+    async def ask(number: int) -> None:
+        while min(done[each] for each in range(5)) < 3:
+            await store.ping()
+            done[number] += 1
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(*map(ask, range(5)))
     await store.aclose()
 
 
