@@ -503,16 +503,18 @@ async def _commit(connection: Any, batch: Sequence[Submission], catalog_version:
 async def _store(connection: Any, batch: Sequence[Submission], catalog_version: int, known: _Known) -> list[Landed | Refused | None]:
     version = known.version_of(batch)
     if version is not None:
-        statement = postgres_commit.Statement(batch, catalog_version, version)
-        stored = postgres_commit.Stored(await connection.fetch(statement.text, *statement.arguments))
+        stored = await _stored(connection, postgres_commit.Statement(batch, catalog_version, version))
         if stored.ids:
             return stored.outcomes(batch)
-    statement = postgres_commit.Statement(batch, catalog_version)
-    stored = postgres_commit.Stored(await connection.fetch(statement.text, *statement.arguments))
+    stored = await _stored(connection, postgres_commit.Statement(batch, catalog_version))
     if not stored.ids:
         raise StaleCatalog
     known.note(stored.players_version, [item.user_id for item, session_id in zip(batch, stored.ids, strict=True) if session_id is not None])
     return stored.outcomes(batch)
+
+
+async def _stored(connection: Any, statement: postgres_commit.Statement) -> postgres_commit.Stored:
+    return postgres_commit.Stored(await connection.fetch(statement.text, *statement.arguments))
 
 
 async def _store_apart(connection: Any, batch: Sequence[Submission], catalog_version: int, known: _Known) -> list[Landed | Refused | None]:

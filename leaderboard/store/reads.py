@@ -1,7 +1,7 @@
 """The reads that are one statement, the same in both dialects."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -72,12 +72,6 @@ class Reads(ABC):
 
     async def count(self, board: BoardId, *, limit: int = COUNT_ALL) -> int:
         return int(await self._value(statements.COUNT, *board, limit))
-
-    async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
-        last = -1
-        while rows := await self._rows(self._reads.page, *board, last, page):
-            last = rows[-1][0]
-            yield [Entry(*row) for row in rows]
 
     async def boards(self) -> list[BoardId]:
         return [BoardId(*row) for row in await self._rows(statements.BOARDS)]

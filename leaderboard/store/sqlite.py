@@ -9,7 +9,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -60,6 +60,9 @@ RANK_PAGE = 2_000  # rows whose rank is written in one short transaction
 # Django writes times as text, UTC, with six decimals or none. SQLite would round the decimals up into the next second.
 _ACHIEVED_MS = "CAST(strftime('%s', substr(e.achieved_at, 1, 19)) AS INTEGER) * 1000 + CAST(substr(e.achieved_at, 21, 3) AS INTEGER)"
 _READS = statements.entry_reads(_ACHIEVED_MS)
+_PAGE = f"""
+    SELECT {statements.entry_columns(_ACHIEVED_MS, table="e")} FROM leaderboard_leaderboardentry e
+    WHERE e.leaderboard_id = $1 AND e.season = $2 AND e.user_id > $3 ORDER BY e.user_id LIMIT $4"""  # noqa: S608 - constants only
 _PLAYERS_BY_ID = "SELECT id, username, first_name, last_name FROM auth_user WHERE id IN (SELECT value FROM json_each($1))"
 _PLAYERS_BY_NAME = "SELECT id, username, first_name, last_name FROM auth_user WHERE username IN (SELECT value FROM json_each($1))"
 # CROSS JOIN: from what is given to the unique index, whatever the planner thinks of the sizes.
@@ -268,6 +271,13 @@ class SqliteStore(Reads):
             return last or session_id, [(BoardId(row[0], row[1]), Entry(*row[2:])) for row in rows]
 
         return await self._readers.run(work)
+
+    async def entries(self, board: BoardId, *, page: int = 5_000) -> AsyncIterator[list[Entry]]:
+        """By user id, each page its own read."""
+        last = -1
+        while rows := await self._rows(_PAGE, *board, last, page):
+            last = rows[-1][0]
+            yield [Entry(*row) for row in rows]
 
     async def calculate_ranks(self, board: BoardId) -> int:
         changed, above, place = 0, 0, PLACE_BEFORE_ALL

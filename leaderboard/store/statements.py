@@ -149,7 +149,6 @@ class EntryReads:
     entry: str
     around: str
     within: str
-    page: str
     since: str
     plays: str
     edits: str
@@ -191,7 +190,6 @@ def entry_reads(achieved_ms: str) -> EntryReads:
         within=f"""
             SELECT {entry} {board} AND e.score_key >= $3 AND e.score_key <= $4
             ORDER BY e.score_key, e.subscore_key, e.session_id LIMIT $5 OFFSET $6""",
-        page=f"SELECT {entry} {board} AND e.user_id > $3 ORDER BY e.user_id LIMIT $4",
         # An entry that a session fed was last updated at that session's time or later; older seasons' are left out by it.
         # "+ 0" leaves only the index by user: by leaderboard a planner that has no statistics yet would read whole boards.
         since=f"""
